@@ -1,0 +1,201 @@
+"""What became of a request: usage, endings, answers worth keeping, intents and receipts. The books are made of these."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from pennyworth.money import ZERO, Basis, Money, Usage
+from pennyworth.request import Key
+
+Ending = Literal["complete", "length", "filtered", "tools", "cut", "error", "caller_left", "refused", "unknown"]
+"""How a reply ended. ``complete``: every choice stopped by itself. ``length``, ``filtered``, ``tools``: ended for that
+reason. ``cut``: broke off. ``error``: the provider said so. ``refused``: by us. ``unknown``: our process died meanwhile."""
+
+Served = Literal["exact", "normalised", "semantic", "coalesced", "stale", "upstream", "none"]
+"""Where the reply came from. ``none``: no reply could be given."""
+
+Layer = Literal["exact", "normalised", "semantic", "coalesced", "stale", "routing", "own"]
+"""What saved money. ``own``: what our own work cost, a negative saving."""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One reply of a provider, recorded: everything later decisions may ask about it.
+
+    Attributes:
+        raw: the reply's bytes as the provider sent them: JSON, or server-sent events when ``streamed``.
+        finishes: the terminal reason of each choice, by index; a missing one means the reply is not whole.
+        served_by: the model the provider says answered.
+        server_tools: the provider searched, ran code, or otherwise looked beyond the prompt.
+        refusal: the model declined to answer.
+        fault: what broke, in words, for people; "" when nothing did.
+    """
+
+    ending: Ending
+    status: int
+    raw: bytes = b""
+    streamed: bool = False
+    usage: Usage | None = None
+    finishes: tuple[str, ...] = ()
+    served_by: str = ""
+    fingerprint: str = ""
+    text_chars: int = 0
+    server_tools: bool = False
+    refusal: bool = False
+    fault: str = ""
+    retry_after: str = ""
+    provider_request_id: str = ""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """A reply worth giving again. Immutable; keys point to it.
+
+    Attributes:
+        form: ``chat``: which dialects can express it (``neutral/1`` once a translation exists).
+        scope: its owner, checked again on every read.
+        model: the model the caller asked for. ``target``: the one that answered, as ``provider/model``.
+        raw: the provider's bytes. ``streamed``: they are server-sent events.
+        priced_at_s: the date at which its usage is priced when it is given again.
+        asked_epoch: the purge epoch when it was asked for; a later purge that selects it makes it dead.
+        kind: its class of lifetime (``static``, ``code`` ...).
+    """
+
+    id: str
+    form: str
+    scope: str
+    model: str
+    target: str
+    raw: bytes
+    streamed: bool
+    usage: Usage
+    priced_at_s: float
+    created_s: float
+    asked_epoch: int
+    kind: str
+    revision: str = ""
+    route: str = ""
+    tags: tuple[str, ...] = ()
+    masks: tuple[str, ...] = ()
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that leads to an answer until ``expires_s`` (wall clock); for ``stale_s`` longer it may stand in for an error.
+
+    ``tier`` is how the key was made: ``exact`` or ``normalised``. ``asks``: how often the question was asked so far.
+    """
+
+    key: Key
+    tier: Literal["exact", "normalised"]
+    answer: Answer
+    expires_s: float
+    stale_s: float = 0.0
+    asks: int = 1
+
+
+class AttemptNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One call to a provider, as it stands on the receipt."""
+
+    target: str
+    status: int = 0
+    ending: Ending
+    served_by: str = ""
+    usage: Usage | None = None
+    spent: Money = ZERO
+    basis: Basis = "none"
+    first_byte_ms: float = 0.0
+    total_ms: float = 0.0
+    provider_request_id: str = ""
+    fault: str = ""
+    edits: tuple[str, ...] = ()
+
+
+class Latency(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where the time went, in milliseconds on the monotonic clock."""
+
+    total_ms: float = 0.0
+    decide_ms: float = 0.0
+    first_byte_ms: float = 0.0
+    upstream_ms: float = 0.0
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True, tag="intent"):
+    """Written before a call goes out; left open by a crash it becomes a receipt with the outcome unknown."""
+
+    id: str
+    at_s: float
+    scope: str
+    model: str
+    target: str
+    estimate: Money = ZERO
+    basis: Basis = "estimated"
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt", omit_defaults=True):
+    """The one record of a request. ``spent + Σ saved == would_have_cost``, to the picodollar, always.
+
+    Attributes:
+        served: where the reply came from. ``ending``: how it ended. ``status``: the HTTP status the caller got.
+        reason: why it was served so, in words: the verdict, the miss, the refusal.
+        usage: the tokens of the answer (of the kept answer on a hit).
+        spent: paid for this request, own costs included. ``basis``: how that is known.
+        would_have_cost: the asked model's direct price for this request. ``would_basis``: how that is known.
+        saved: by layer; negative where a layer cost more than it saved. Zero entries are left out.
+        notes: what of ours failed meanwhile ("store: slow, skipped").
+        age_s, ttl_s: of the answer given, on a hit.
+        key: the first 16 hex digits of the exact key, to find and purge it by.
+        end_user: keyed hash of the caller's ``user`` field.
+        parent: the receipt this one is late work for.
+    """
+
+    id: str
+    at_s: float
+    worker: str = ""
+    scope: str
+    dialect: str = "chat"
+    model: str
+    route: str = ""
+    stream: bool = False
+    served: Served
+    ending: Ending
+    status: int
+    reason: str = ""
+    target: str = ""
+    attempts: tuple[AttemptNote, ...] = ()
+    usage: Usage | None = None
+    spent: Money = ZERO
+    basis: Basis = "none"
+    would_have_cost: Money = ZERO
+    would_basis: Basis = "none"
+    saved: dict[Layer, Money] = {}
+    own: Money = ZERO
+    notes: tuple[str, ...] = ()
+    kind: str = ""
+    age_s: float = 0.0
+    ttl_s: float = 0.0
+    key: str = ""
+    answer: str = ""
+    tags: tuple[str, ...] = ()
+    end_user: str = ""
+    latency: Latency = Latency()
+    price_source: str = ""
+    plan: str = ""
+    parent: str = ""
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Sums over receipts. Money is exact however large."""
+
+    requests: int = 0
+    served: dict[str, int] = {}
+    endings: dict[str, int] = {}
+    upstream_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    spent: Money = ZERO
+    would_have_cost: Money = ZERO
+    saved: dict[str, Money] = {}
+    own: Money = ZERO
+    estimated_requests: int = 0
+    unpriced_requests: int = 0

@@ -1,0 +1,165 @@
+"""The ports: what the engine needs from the outside world, each contract in words. One contract suite per port
+(``pennyworth.testing``) holds every backend to it. Adapters know nothing of each other or of the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from pennyworth.money import Price
+from pennyworth.outcome import Answer, Intent, Kept, Receipt, Totals
+from pennyworth.plan import Target
+from pennyworth.request import Key
+from pennyworth.view import Control
+
+
+class StoreUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """How full a store is."""
+
+    entries: int
+    bytes: int
+    max_entries: int
+    max_bytes: int
+    evictions: int
+
+
+class Store(Protocol):
+    """Keys to kept answers.
+
+    - A key that is not there, expired beyond ``expires_s + stale_s``, damaged, or owned by somebody else is ``None``.
+      Expiry within the stale window is the caller's business: such an entry is returned.
+    - ``put`` may be called again for the same key: the last one wins. Two keys may lead to one answer, kept once.
+      It may return before the entry is durable; the same process sees it at once, another within a second.
+    - Bounded: past its limits it evicts, it never grows. An answer too large to fit is silently not kept.
+    - ``sweep`` removes what ``control`` kills and what is past its stale window; called in the background.
+    - A broken backend raises ``StoreError``, promptly; the engine makes it a miss.
+    - ``immediate``: ``get`` never suspends, so the engine may drive it without an event loop.
+    """
+
+    immediate: bool
+
+    async def get(self, key: Key, now_s: float) -> Kept | None: ...
+
+    async def put(self, kept: Kept) -> None: ...
+
+    async def sweep(self, control: Control, now_s: float) -> int: ...
+
+    def usage(self) -> StoreUsage: ...
+
+    async def close(self) -> None: ...
+
+
+class ControlRow(Protocol):
+    """The shared control row. ``read`` is cheap and may be called several times a second.
+
+    ``change`` applies a pure function to the newest row, atomically against other processes, raises its version by
+    one, and returns the result. Both raise ``StoreError`` when the backend is broken; nobody loses the old row.
+    """
+
+    def read(self) -> Control: ...
+
+    def change(self, apply: Callable[[Control], Control]) -> Control: ...
+
+    def close(self) -> None: ...
+
+
+class Journal(Protocol):
+    """Where a worker acknowledges. ``append`` is one write(2): when it has returned, a crash of the process loses
+    nothing. It raises ``StoreError`` when the disk refuses; the request is served all the same and the fact counted."""
+
+    def append(self, record: Intent | Receipt) -> None: ...
+
+    def close(self) -> None: ...
+
+
+Group = Literal["", "model", "scope", "served", "route", "day", "hour"]
+
+
+class Ledger(Protocol):
+    """The journal's idempotent fold, and what people ask of it.
+
+    - ``fold`` may be given the same records again, in any order, by several processes: the totals do not change.
+      A receipt wins over an intent of the same id; an intent alone counts nothing until it is closed.
+    - ``totals`` groups by the given column over receipts in [since_s, until_s); "" is one row under the key "".
+    - ``receipts`` lists the newest first, filtered by column (``model``, ``scope``, ``served``, ``ending``, ``route``); ``receipt`` finds by id, or ``None``.
+    """
+
+    def fold(self, records: Iterable[Intent | Receipt]) -> int: ...
+
+    def totals(self, since_s: float, until_s: float, by: Group = "") -> dict[str, Totals]: ...
+
+    def receipts(
+        self, limit: int, before_s: float | None = None, where: Mapping[str, str] | None = None
+    ) -> Sequence[Receipt]: ...
+
+    def receipt(self, receipt_id: str) -> Receipt | None: ...
+
+    def close(self) -> None: ...
+
+
+class PriceBook(Protocol):
+    """Published prices by date. ``None`` means the model has no price here: unpriced, never free.
+
+    ``price`` is called on the request path: after the first call for a model and day it must be a look-up.
+    ``provider`` is the book's id for the company ("openai"), ``model`` the name sent to it, ``at_s`` Unix time.
+    """
+
+    def price(self, provider: str, model: str, at_s: float) -> Price | None: ...
+
+    def warnings(self, now_s: float) -> Sequence[str]: ...
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP call to a provider, ready to go: what ``Upstream.open`` sends as it stands."""
+
+    target: Target
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    stream: bool
+
+
+class Exchange(Protocol):
+    """A call under way, after its response head.
+
+    ``read`` returns the next bytes, in whatever cut they arrive, and ``b""`` once the provider has ended the body
+    properly; a body that breaks off raises ``UpstreamError``. ``close`` may be called at any time and twice; it
+    returns the connection to the pool only if the body was read to its end.
+    """
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+
+    async def read(self) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class Upstream(Protocol):
+    """Sends calls. A reply of any status is an ``Exchange``; only a road that fails raises ``UpstreamError``.
+
+    It follows no redirects, asks for no compression, and sends a credential to its provider's host only.
+    """
+
+    async def open(self, call: Call) -> Exchange: ...
+
+    async def close(self) -> None: ...
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A kept answer whose question resembles this one."""
+
+    answer: Answer
+    question: str
+    similarity: float
+
+
+class Similar(Protocol):
+    """Looks for kept answers to questions that mean the same. Off = an implementation that finds nothing."""
+
+    async def candidates(self, scope: str, question: str, limit: int) -> Sequence[Candidate]: ...
+
+    async def add(self, kept: Kept, question: str) -> None: ...

@@ -1,0 +1,79 @@
+"""What a caller asks: the request as a value, its caller, and what it says about caching. Made by ``wire``, read by all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NewType
+
+import msgspec
+
+Dialect = Literal["chat"]
+"""The wire format a caller speaks. ``chat``: OpenAI chat completions."""
+
+Key = NewType("Key", bytes)
+"""32 bytes of HMAC-SHA-256; says nothing about what was hashed."""
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks, as far as the door could establish.
+
+    Attributes:
+        scope: who may share an answer with this caller; a hard partition, part of every key. Never a secret itself.
+        credential: the caller's own provider ``Authorization`` value, only where the operator forwards it.
+    """
+
+    scope: str
+    credential: str = ""
+
+    def __repr__(self) -> str:  # a credential must not reach a log by way of a repr
+        return f"Caller(scope={self.scope!r})"
+
+
+class Directives(msgspec.Struct, frozen=True):
+    """The request's ``Cache-Control`` (RFC 9111 §5.2.1), the words this cache obeys."""
+
+    no_cache: bool = False
+    no_store: bool = False
+    only_if_cached: bool = False
+    max_age_s: int | None = None
+    max_stale_s: int | None = None
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One question to a model.
+
+    Attributes:
+        body: the caller's bytes, forwarded as they came unless an ``Edit`` changes them.
+        fields: the parsed body. Numbers keep their lexemes (see ``wire.json_tree``); read-only by agreement.
+        unkeyed: why this body must not be given a key ("" = it may have one), e.g. a duplicate nested key.
+        vary: answer-changing headers, lower-cased and sorted, that go into the key.
+        wants_usage: a streaming caller asked for the usage event (``stream_options.include_usage``).
+        end_user: the body's ``user`` field, or "": hashed before it reaches a receipt.
+    """
+
+    dialect: Dialect
+    model: str
+    body: bytes
+    fields: Mapping[str, Any]
+    caller: Caller
+    stream: bool = False
+    wants_usage: bool = False
+    n: int = 1
+    unkeyed: str = ""
+    vary: tuple[tuple[str, str], ...] = ()
+    directives: Directives = Directives()
+    tags: tuple[str, ...] = ()
+    end_user: str = ""
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """A change to the forwarded body: one top-level field set to a JSON value, outside messages, tools and system.
+
+    Attributes:
+        lose: what the reply must lose again because of it: ``usage`` (the stream's usage event was asked for by us).
+    """
+
+    field: str
+    value: bytes
+    reason: str
+    lose: Literal["", "usage"] = ""

@@ -1,0 +1,80 @@
+"""What a decision may know besides the request: the Plan, the shared control row, the time, and chance by key.
+
+A View is a snapshot: it does not change while a request holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import msgspec
+
+from pennyworth.outcome import Answer, Layer
+from pennyworth.plan import Plan, Switch
+
+Select = Literal["all", "key", "model", "tag", "scope", "older_than"]
+"""What a purge selects by. ``key``: the hex of an exact or normalised key, or a prefix of at least 16 digits."""
+
+
+class Purge(msgspec.Struct, frozen=True):
+    """Answers that match are dead from ``epoch`` on. For ``older_than``, ``value`` is a wall-clock time in seconds."""
+
+    by: Select
+    value: str
+    epoch: int
+
+
+class Control(msgspec.Struct, frozen=True, kw_only=True):
+    """The one versioned row all workers share and see within a second.
+
+    Attributes:
+        version: rises with each change. ``enabled``: the kill switch.
+        epoch: rises with each purge. ``purges``: (by, value) -> the epoch from which older answers are dead.
+        older_than_s: answers created before this wall-clock time are dead.
+        switches: run-time overrides, ``layer`` or ``layer@route`` -> switch.
+        revisions: model -> counter of epochs started by a changed fingerprint or by hand.
+        fingerprints: model -> the last ``system_fingerprint`` seen, where a route watches it.
+    """
+
+    version: int = 0
+    enabled: bool = True
+    epoch: int = 0
+    purges: dict[str, int] = {}
+    older_than_s: float = 0.0
+    switches: dict[str, Switch] = {}
+    revisions: dict[str, int] = {}
+    fingerprints: dict[str, str] = {}
+
+    def kills(self, answer: Answer, key_hex: str) -> bool:
+        """Whether a purge made after the answer was asked for selects it."""
+        if not self.purges and not self.older_than_s:
+            return False
+        if answer.created_s < self.older_than_s:
+            return True
+        purges, asked = self.purges, answer.asked_epoch
+        if asked < purges.get("all:", 0):
+            return True
+        if asked < purges.get("model:" + answer.model, 0) or asked < purges.get("scope:" + answer.scope, 0):
+            return True
+        if asked < purges.get("key:" + key_hex[:16], 0):
+            return True
+        return any(asked < purges.get("tag:" + tag, 0) for tag in answer.tags)
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """One snapshot of what the process knows.
+
+    Attributes:
+        wall_s: Unix time; never runs backwards. ``mono_ns``: the monotonic clock.
+        draw: ``draw(purpose, key)`` in [0, 1), the same for the same purpose and key: chance that can be replayed.
+        draining: the process is going down; no new work.
+    """
+
+    plan: Plan
+    control: Control
+    wall_s: float
+    mono_ns: int
+    draw: Callable[[str, bytes], float]
+    draining: bool = False
+    asks: Mapping[bytes, int] = {}
