@@ -43,9 +43,10 @@ class Money(msgspec.Struct, frozen=True, order=True):
         return Decimal(self.pico) / PICO
 
     def __str__(self) -> str:
-        """Dollars with up to twelve decimals and no exponent: ``0.000172500000`` prints as ``0.0001725``."""
-        text = f"{self.to_usd():.12f}"
-        return text.rstrip("0").rstrip(".") if "." in text else text
+        """Dollars with up to twelve decimals and no exponent: 172,500,000 picodollars print as ``0.0001725``."""
+        whole, part = divmod(abs(self.pico), PICO)
+        sign = "-" if self.pico < 0 else ""
+        return f"{sign}{whole}.{part:012d}".rstrip("0") if part else f"{sign}{whole}"
 
 
 ZERO = Money(0)

@@ -27,6 +27,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         raw: the reply's bytes as the provider sent them: JSON, or server-sent events when ``streamed``.
         finishes: the terminal reason of each choice, by index; a missing one means the reply is not whole.
         served_by: the model the provider says answered.
+        text: what was generated before a break, for an estimate of its tokens; "" where usage is known.
+        tools: names of the tools the model called.
         server_tools: the provider searched, ran code, or otherwise looked beyond the prompt.
         refusal: the model declined to answer.
         fault: what broke, in words, for people; "" when nothing did.
@@ -40,7 +42,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     finishes: tuple[str, ...] = ()
     served_by: str = ""
     fingerprint: str = ""
-    text_chars: int = 0
+    text: str = ""
+    tools: tuple[str, ...] = ()
     server_tools: bool = False
     refusal: bool = False
     fault: str = ""

@@ -1,0 +1,89 @@
+"""Which requests are the same question? The exact and the normalised key.
+
+Key = HMAC-SHA-256(scope secret; version, tier, form, requested model, target, route, revisions, vary headers, body).
+Every body field counts, minus ``LEFT_OUT``: a list of fields to include rots as providers add parameters, a list of
+fields to leave out only costs a hit (four published incidents in one peer). Unknown fields stay in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pennyworth import canonical
+from pennyworth.plan import Target
+from pennyworth.request import Key, Request
+
+VERSION = 1
+
+LEFT_OUT: Mapping[str, str] = {
+    "stream": "how the reply travels; one answer serves both",
+    "stream_options": "which events the caller sees; applied again at replay",
+    "user": "who asks, not what; providers use it for abuse monitoring",
+    "metadata": "labels for the provider's dashboard",
+    "service_tier": "how fast and at what price, not what",
+    "prompt_cache_key": "a routing hint for the provider's prompt cache",
+    "safety_identifier": "successor of user",
+}
+"""Body fields that do not change an answer, each with its reason. Removing one only costs hits; adding one can mix
+answers up, so each has a test."""
+
+
+class Keyring:
+    """Makes keys. Holds the deployment secret, and the derived secret of each scope it has met."""
+
+    _MOST_SCOPES = 10_000
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self._scopes: dict[str, hmac.HMAC] = {}
+
+    def exact(self, request: Request, target: Target, route: str, epoch: int) -> Key | None:
+        """The key of the request as it stands; ``None`` if it must not have one."""
+        return self._key(request, request.fields, "exact", target, route, epoch)
+
+    def normalised(
+        self, request: Request, fields: Mapping[str, Any], target: Target, route: str, epoch: int
+    ) -> Key | None:
+        """The key of the request with ``fields`` (its normalised body) in place of its own."""
+        return self._key(request, fields, "normalised", target, route, epoch)
+
+    def pseudonym(self, purpose: str, text: str) -> str:
+        """16 hex digits that stand for a text (an end user, a credential) and cannot be turned back."""
+        return hmac.digest(self._secret, f"{purpose}\0{text}".encode("utf-8", "surrogatepass"), "sha256").hex()[:16]
+
+    def derive(self, purpose: str) -> bytes:
+        """A secret for another purpose (the store's seal), so that no key serves two ends."""
+        return hmac.digest(self._secret, b"derive\0" + purpose.encode(), "sha256")
+
+    def _key(
+        self,
+        request: Request,
+        fields: Mapping[str, Any],
+        tier: Literal["exact", "normalised"],
+        target: Target,
+        route: str,
+        epoch: int,
+    ) -> Key | None:
+        if request.unkeyed:
+            return None
+        head = (VERSION, tier, request.dialect, request.model, target.name, target.revision, epoch, route, request.vary)
+        try:
+            body = canonical.encode({name: value for name, value in fields.items() if name not in LEFT_OUT})
+            material = canonical.encode(head) + body
+        except (ValueError, TypeError, RecursionError):
+            return None  # what cannot be written down unambiguously has no key
+        seal = self._scope(request.caller.scope).copy()
+        seal.update(material)
+        return Key(seal.digest())
+
+    def _scope(self, scope: str) -> hmac.HMAC:
+        found = self._scopes.get(scope)
+        if found is None:
+            if len(self._scopes) >= self._MOST_SCOPES:
+                self._scopes.clear()
+            secret = hmac.digest(self._secret, b"scope\0" + scope.encode(), hashlib.sha256)
+            found = self._scopes[scope] = hmac.new(secret, digestmod=hashlib.sha256)
+        return found

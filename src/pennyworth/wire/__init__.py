@@ -1,0 +1,1 @@
+"""Bytes to nouns and back. Nothing here waits, reads a clock or decides."""
