@@ -99,6 +99,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         source: where it comes from, shown to people: ``genai-prices 2026-11-01``, ``overlay prices.toml``, ``gpu-hours``.
         per_request: dollars a call, whatever its length.
         multiplier: a reseller's factor on everything.
+        omits: what the provider charges besides and this price cannot count, in words: ``web searches``.
     """
 
     input: Rate
@@ -111,3 +112,4 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
     per_request: Decimal = Decimal(0)
     multiplier: Decimal = Decimal(1)
     source: str = ""
+    omits: tuple[str, ...] = ()

@@ -59,9 +59,10 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         scope: its owner, checked again on every read.
         model: the model the caller asked for. ``target``: the one that answered, as ``provider/model``.
         raw: the provider's bytes. ``streamed``: they are server-sent events.
-        priced_at_s: the date at which its usage is priced when it is given again.
+        priced_at_s: when it was paid for.
         asked_epoch: the purge epoch when it was asked for; a later purge that selects it makes it dead.
         kind: its class of lifetime (``static``, ``code`` ...).
+        key: the first 16 hex digits of the exact key it was asked under: a purge by key finds it behind any alias.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     route: str = ""
     tags: tuple[str, ...] = ()
     masks: tuple[str, ...] = ()
+    key: str = ""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

@@ -111,12 +111,15 @@ class Lifetime(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         ttl_s: at first; 0 = never kept. ``max_s``: the most a popular one may earn (equal to ``ttl_s``: earns nothing).
         patterns: RE2 patterns on the last user turn, any of which puts a question into this class.
+        ignore: RE2 patterns of phrases that do not count for this class ("now that", "current account"): they are
+            taken out before ``patterns`` are tried.
     """
 
     name: str
     ttl_s: float
     max_s: float
     patterns: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

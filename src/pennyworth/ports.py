@@ -10,10 +10,18 @@ from typing import Literal, Protocol
 import msgspec
 
 from pennyworth.money import Price
-from pennyworth.outcome import Answer, Intent, Kept, Receipt, Totals
+from pennyworth.outcome import Intent, Kept, Receipt, Totals
 from pennyworth.plan import Target
 from pennyworth.request import Key
 from pennyworth.view import Control
+
+
+class Clock(Protocol):
+    """Time. ``wall_s`` is Unix time and never runs backwards; ``mono_ns`` is for durations."""
+
+    def wall_s(self) -> float: ...
+
+    def mono_ns(self) -> int: ...
 
 
 class StoreUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,17 +157,12 @@ class Upstream(Protocol):
     async def close(self) -> None: ...
 
 
-class Candidate(msgspec.Struct, frozen=True):
-    """A kept answer whose question resembles this one."""
-
-    answer: Answer
-    question: str
-    similarity: float
-
-
 class Similar(Protocol):
-    """Looks for kept answers to questions that mean the same. Off = an implementation that finds nothing."""
+    """Finds the kept answer to a question that means the same, where the evidence allows it. Off = finds nothing.
 
-    async def candidates(self, scope: str, question: str, limit: int) -> Sequence[Candidate]: ...
+    It never raises and answers within its own deadline: an index that fails or is late has found nothing.
+    """
+
+    async def find(self, scope: str, question: str) -> Kept | None: ...
 
     async def add(self, kept: Kept, question: str) -> None: ...

@@ -5,7 +5,7 @@ A View is a snapshot: it does not change while a request holds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -57,7 +57,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
             return True
         if asked < purges.get("model:" + answer.model, 0) or asked < purges.get("scope:" + answer.scope, 0):
             return True
-        if asked < purges.get("key:" + key_hex[:16], 0):
+        if asked < purges.get("key:" + key_hex[:16], 0) or asked < purges.get("key:" + answer.key, 0):
             return True
         return any(asked < purges.get("tag:" + tag, 0) for tag in answer.tags)
 
@@ -77,4 +77,3 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     mono_ns: int
     draw: Callable[[str, bytes], float]
     draining: bool = False
-    asks: Mapping[bytes, int] = {}

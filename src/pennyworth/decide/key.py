@@ -1,6 +1,6 @@
-"""Which requests are the same question? The exact and the normalised key.
+"""Which requests are the same question? The exact key, and the key of a normal wording.
 
-Key = HMAC-SHA-256(scope secret; version, tier, form, requested model, target, route, revisions, vary headers, body).
+Key = HMAC-SHA-256(scope secret; version, form, requested model, target, route, revisions, vary headers, body).
 Every body field counts, minus ``LEFT_OUT``: a list of fields to include rots as providers add parameters, a list of
 fields to leave out only costs a hit (four published incidents in one peer). Unknown fields stay in.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pennyworth import canonical
 from pennyworth.plan import Target
@@ -42,34 +42,15 @@ class Keyring:
 
     def exact(self, request: Request, target: Target, route: str, epoch: int) -> Key | None:
         """The key of the request as it stands; ``None`` if it must not have one."""
-        return self._key(request, request.fields, "exact", target, route, epoch)
+        return self.normalised(request, request.fields, target, route, epoch)
 
     def normalised(
         self, request: Request, fields: Mapping[str, Any], target: Target, route: str, epoch: int
     ) -> Key | None:
-        """The key of the request with ``fields`` (its normalised body) in place of its own."""
-        return self._key(request, fields, "normalised", target, route, epoch)
-
-    def pseudonym(self, purpose: str, text: str) -> str:
-        """16 hex digits that stand for a text (an end user, a credential) and cannot be turned back."""
-        return hmac.digest(self._secret, f"{purpose}\0{text}".encode("utf-8", "surrogatepass"), "sha256").hex()[:16]
-
-    def derive(self, purpose: str) -> bytes:
-        """A secret for another purpose (the store's seal), so that no key serves two ends."""
-        return hmac.digest(self._secret, b"derive\0" + purpose.encode(), "sha256")
-
-    def _key(
-        self,
-        request: Request,
-        fields: Mapping[str, Any],
-        tier: Literal["exact", "normalised"],
-        target: Target,
-        route: str,
-        epoch: int,
-    ) -> Key | None:
+        """The key of the same request worded as in ``fields``: the exact key of whoever words it so."""
         if request.unkeyed:
             return None
-        head = (VERSION, tier, request.dialect, request.model, target.name, target.revision, epoch, route, request.vary)
+        head = (VERSION, request.dialect, request.model, target.name, target.revision, epoch, route, request.vary)
         try:
             body = canonical.encode({name: value for name, value in fields.items() if name not in LEFT_OUT})
             material = canonical.encode(head) + body
@@ -78,6 +59,14 @@ class Keyring:
         seal = self._scope(request.caller.scope).copy()
         seal.update(material)
         return Key(seal.digest())
+
+    def pseudonym(self, purpose: str, text: str) -> str:
+        """16 hex digits that stand for a text (an end user, a credential) and cannot be turned back."""
+        return hmac.digest(self._secret, f"{purpose}\0{text}".encode("utf-8", "surrogatepass"), "sha256").hex()[:16]
+
+    def derive(self, purpose: str) -> bytes:
+        """A secret for another purpose (the store's seal), so that no key serves two ends."""
+        return hmac.digest(self._secret, b"derive\0" + purpose.encode(), "sha256")
 
     def _scope(self, scope: str) -> hmac.HMAC:
         found = self._scopes.get(scope)

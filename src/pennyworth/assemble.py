@@ -1,0 +1,193 @@
+"""From a Plan to a running engine: the one file that names concrete adapters.
+
+The Runtime (stores, ledger, journal, connections, state) outlives the Plan; a state directory may be shared by the
+worker processes of one machine. ``state_dir = ":memory:"`` keeps everything in this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from pennyworth.decide.key import Keyring
+from pennyworth.decide.lifetime import compile_rules
+from pennyworth.engine.background import Background
+from pennyworth.engine.books import Books
+from pennyworth.engine.clock import SystemClock
+from pennyworth.engine.engine import Engine
+from pennyworth.engine.keeper import Keeper
+from pennyworth.engine.lookup import Lookup
+from pennyworth.engine.off import NoSimilar
+from pennyworth.engine.pilot import Pilot
+from pennyworth.engine.state import State
+from pennyworth.errors import ConfigError
+from pennyworth.ledgers.folder import JournalFolder
+from pennyworth.ledgers.journal import FileJournal
+from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
+from pennyworth.ledgers.sqlite import SqliteLedger
+from pennyworth.plan import Plan
+from pennyworth.ports import ControlRow, Journal, Ledger, PriceBook, Store, Upstream
+from pennyworth.prices.genai import GenaiPrices
+from pennyworth.prices.overlay import OverlayPrices
+from pennyworth.stores.control import MemoryControl, SqliteControl
+from pennyworth.stores.memory import MemoryStore
+from pennyworth.stores.sqlite import SqliteStore
+from pennyworth.stores.tiered import TieredStore
+from pennyworth.upstreams.http import HttpUpstream
+
+MEMORY = ":memory:"
+
+Report = Callable[[str, str], None]
+"""``report(part, what)``: one log line about something of ours that failed."""
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The adapters under an engine."""
+
+    store: Store
+    control: ControlRow
+    journal: Journal
+    ledger: Ledger
+    prices: PriceBook
+    upstream: Upstream
+    keyring: Keyring
+    folder: JournalFolder | None = None
+
+
+class Runtime:
+    """An engine with everything under it, started and closed together, inside one event loop."""
+
+    def __init__(self, plan: Plan, parts: Parts, worker: str, report: Report) -> None:
+        self.parts = parts
+        self.state = State(plan, parts.control.read(), SystemClock(), parts.keyring.derive("chance"), report)
+        lookup = Lookup(self.state, parts.store, parts.keyring)
+        books = Books(self.state, parts.journal, parts.prices, parts.keyring, worker)
+        similar = NoSimilar()
+        rules = compile_rules(plan.lifetimes, plan.default_lifetime)
+        keeper = Keeper(self.state, parts.store, similar, parts.control, rules)
+        pilot = Pilot(self.state, parts.upstream, books, lookup, keeper)
+        self.engine = Engine(self.state, lookup, similar, books, keeper, pilot)
+        self._background = Background(self.state, parts.control, parts.store)
+
+    def start(self) -> None:
+        if self.parts.folder is not None:
+            self.parts.folder.start()
+        self._background.start()
+
+    async def close(self) -> None:
+        """Ends what is in flight, then everything else; the journal last, so that every receipt is in it."""
+        self.state.draining = True
+        await self.engine.end("the gateway is shutting down")
+        await self._background.stop()
+        await self.parts.upstream.close()
+        await self.parts.store.close()
+        self.parts.journal.close()
+        if self.parts.folder is not None:
+            self.parts.folder.close()
+        self.parts.ledger.close()
+        self.parts.control.close()
+
+
+def open_runtime(plan: Plan, report: Report, *, worker: str = "w0", upstream: Upstream | None = None) -> Runtime:
+    """Opens everything the Plan names. Call it in the event loop that will serve.
+
+    Raises:
+        ConfigError: the state directory cannot be used, a store is newer than this program, an overlay is wrong.
+    """
+    return Runtime(plan, _parts(plan, report, worker, upstream or HttpUpstream()), worker, report)
+
+
+def open_prices(plan: Plan) -> PriceBook:
+    """The published book, under the operator's overlay if there is one."""
+    base = GenaiPrices(plan.prices.stale_after_days)
+    return OverlayPrices(plan.prices.overlay, base) if plan.prices.overlay else base
+
+
+def open_ledger(plan: Plan) -> SqliteLedger:
+    """The ledger of a state directory, for reading while workers write it."""
+    return SqliteLedger(_state_dir(plan) / "ledger.db")
+
+
+def open_control(plan: Plan) -> SqliteControl:
+    return SqliteControl(_state_dir(plan) / "control.db")
+
+
+def open_folder(plan: Plan, ledger: SqliteLedger, report: Report, worker: str = "") -> JournalFolder:
+    folder = _state_dir(plan) / "journal"
+    return JournalFolder(folder, ledger, worker=worker, on_trouble=lambda what: report("ledger", what))
+
+
+def open_keyring(plan: Plan) -> Keyring:
+    return Keyring(deployment_secret(_state_dir(plan)))
+
+
+def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream) -> Parts:
+    spec = plan.cache
+    near = MemoryStore(spec.l1_entries, spec.l1_bytes)
+    if plan.state_dir == MEMORY:
+        memory = MemoryLedger()
+        control = MemoryControl()
+        keyring = Keyring(secrets.token_bytes(32))
+        return Parts(near, control, MemoryJournal(memory), memory, open_prices(plan), upstream, keyring)
+    folder = _state_dir(plan)
+    keyring = open_keyring(plan)
+    far = SqliteStore(
+        folder / "answers.db",
+        keyring.derive("store"),
+        spec.max_entries,
+        spec.max_bytes,
+        on_trouble=lambda what: report("store", what),
+    )
+    ledger = open_ledger(plan)
+    journal = FileJournal(folder / "journal", worker)
+    return Parts(
+        store=TieredStore(near, far, spec.slow_s),
+        control=open_control(plan),
+        journal=journal,
+        ledger=ledger,
+        prices=open_prices(plan),
+        upstream=upstream,
+        keyring=keyring,
+        folder=open_folder(plan, ledger, report, worker),
+    )
+
+
+def _state_dir(plan: Plan) -> Path:
+    path = Path(plan.state_dir)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            "state_dir", f"{plan.state_dir!r} cannot be made: {error}", "Name a writable directory"
+        ) from error
+    return path
+
+
+def deployment_secret(folder: Path) -> bytes:
+    """The secret every key and seal derives from; made once, readable by its owner only. Losing it empties the cache."""
+    path = folder / "secret"
+    try:
+        made = secrets.token_bytes(32)
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.touch(mode=0o600)
+        temporary.write_bytes(made)
+        with contextlib.suppress(FileExistsError):
+            os.link(temporary, path)  # whole or not at all; whoever comes second takes the first one's
+        temporary.unlink()
+        secret = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            "state_dir", f"{path} cannot be read or made: {error}", "Make it readable for this user"
+        ) from error
+    if len(secret) < 32:
+        raise ConfigError(
+            "state_dir",
+            f"{path} holds {len(secret)} bytes, not 32",
+            "Delete it: a new one is made, the cache starts empty",
+        )
+    return secret

@@ -1,0 +1,210 @@
+"""Writes the books: an intent before a call goes out, one receipt when a request has ended."""
+
+from __future__ import annotations
+
+import itertools
+import os
+
+from cachebox import LRUCache
+
+from pennyworth.decide import savings, tokens
+from pennyworth.decide.key import Keyring
+from pennyworth.decide.tariff import Tariff, tariff
+from pennyworth.engine.passage import Passage
+from pennyworth.engine.state import State
+from pennyworth.errors import StoreError
+from pennyworth.money import ZERO, Basis, Money, Price, Usage
+from pennyworth.outcome import Answer, AttemptNote, Ending, Intent, Latency, Outcome, Receipt, Served
+from pennyworth.plan import Target
+from pennyworth.ports import Journal, PriceBook
+from pennyworth.request import Caller
+from pennyworth.view import View
+
+
+class Books:
+    """Prices what happened and acknowledges it in the journal. A journal that refuses fails no request: the receipt
+    is still counted, and the fact is on the next receipt and in a metric."""
+
+    def __init__(self, state: State, journal: Journal, prices: PriceBook, keyring: Keyring, worker: str) -> None:
+        self._state = state
+        self._journal = journal
+        self._prices = prices
+        self._keyring = keyring
+        self._worker = worker
+        self._ids = itertools.count()
+        self._tariffs: LRUCache[tuple[str, str, Price | None, int], Tariff | None] = LRUCache(10_000)
+        self._run = os.urandom(4).hex()
+
+    def next_id(self, wall_s: float) -> str:
+        """Receipt ids sort by time; unique over workers and restarts by the run's random part."""
+        return f"r-{int(wall_s * 1000):011x}-{self._run}-{next(self._ids):x}"
+
+    def intend(self, p: Passage, target: Target) -> None:
+        """Acknowledges that a call is about to be paid for."""
+        usage = Usage(input=tokens.estimate_request(p.request.fields), output=0)
+        spent, basis = self._cost(target, usage, "estimated")
+        self._write(
+            p.notes,
+            Intent(
+                id=p.id,
+                at_s=p.view.wall_s,
+                scope=p.request.caller.scope,
+                model=p.request.model,
+                target=target.name,
+                estimate=spent,
+                basis=basis,
+            ),
+        )
+
+    def note(
+        self,
+        p: Passage,
+        target: Target,
+        outcome: Outcome,
+        *,
+        first_byte_ms: float,
+        total_ms: float,
+        edits: tuple[str, ...],
+    ) -> AttemptNote:
+        """One call as it stands on the receipt, priced."""
+        usage, basis = self._usage(p, outcome)
+        spent, basis = self._cost(target, usage, basis) if usage else (ZERO, basis)
+        return AttemptNote(
+            target=target.name,
+            status=outcome.status,
+            ending=outcome.ending,
+            served_by=outcome.served_by,
+            usage=usage,
+            spent=spent,
+            basis=basis,
+            first_byte_ms=first_byte_ms,
+            total_ms=total_ms,
+            provider_request_id=outcome.provider_request_id,
+            fault=outcome.fault,
+            edits=edits,
+        )
+
+    def settle(
+        self,
+        p: Passage,
+        *,
+        served: Served,
+        ending: Ending,
+        status: int,
+        usage: Usage | None = None,
+        answer: Answer | None = None,
+    ) -> Receipt:
+        """Writes the receipt of a request; the second call finds it written.
+
+        ``usage``: the tokens of the reply given, for those who did not pay for it themselves.
+        """
+        if p.receipt is not None:
+            return p.receipt
+        now, view, request = self._state.clock, p.view, p.request
+        spent, basis = _paid(p.attempts)
+        would, would_basis = spent, basis
+        if served in ("upstream", "none"):
+            usage = p.attempts[-1].usage if p.attempts else None
+        elif usage is not None:
+            would, would_basis = self._cost(p.target, usage, "metered")
+        books = savings.books(served, would_have_cost=would, spent=spent, would_basis=would_basis, basis=basis)
+        p.receipt = Receipt(
+            id=p.id,
+            at_s=view.wall_s,
+            worker=self._worker,
+            scope=request.caller.scope,
+            dialect=request.dialect,
+            model=request.model,
+            route=p.route.name,
+            stream=request.stream,
+            served=served,
+            ending=ending,
+            status=status,
+            reason=p.reason,
+            target=answer.target if answer else p.target.name,
+            attempts=tuple(p.attempts),
+            usage=usage,
+            spent=books.spent,
+            basis=books.basis,
+            would_have_cost=books.would_have_cost,
+            would_basis=books.would_basis,
+            saved=books.saved,
+            own=books.own,
+            notes=tuple(p.notes),
+            kind=answer.kind if answer else "",
+            age_s=round(view.wall_s - answer.created_s, 3) if answer else 0.0,
+            ttl_s=p.ttl_s,
+            key=p.exact.hex()[:16] if p.exact else "",
+            answer=answer.id if answer else "",
+            tags=request.tags,
+            end_user=self._keyring.pseudonym("end user", request.end_user) if request.end_user else "",
+            latency=self._latency(p, now.mono_ns()),
+            plan=view.plan.digest,
+        )
+        self._write(p.notes, p.receipt)
+        self._state.fold(p.receipt)
+        return p.receipt
+
+    def refuse(self, caller: Caller, view: View, status: int, reason: str, model: str) -> Receipt:
+        """The receipt of a request that we did not serve."""
+        receipt = Receipt(
+            id=self.next_id(view.wall_s),
+            at_s=view.wall_s,
+            worker=self._worker,
+            scope=caller.scope,
+            model=model,
+            served="none",
+            ending="refused",
+            status=status,
+            reason=reason,
+            plan=view.plan.digest,
+        )
+        self._write([], receipt)
+        self._state.fold(receipt)
+        return receipt
+
+    def _latency(self, p: Passage, now_ns: int) -> Latency:
+        return Latency(
+            total_ms=round((now_ns - p.view.mono_ns) / 1e6, 3),
+            first_byte_ms=p.first_byte_ms,
+            upstream_ms=round(sum(attempt.total_ms for attempt in p.attempts), 3) if p.attempts else 0.0,
+        )
+
+    def _usage(self, p: Passage, outcome: Outcome) -> tuple[Usage | None, Basis]:
+        """The provider's count, or ours where it gave none and something was generated or broke off on the way."""
+        if outcome.usage is not None:
+            return outcome.usage, "metered"
+        if outcome.status >= 400 or (outcome.status == 0 and outcome.ending != "caller_left"):
+            return None, "none"
+        return Usage(
+            input=tokens.estimate_request(p.request.fields), output=tokens.estimate_tokens(outcome.text)
+        ), "estimated"
+
+    def _cost(self, target: Target, usage: Usage, basis: Basis) -> tuple[Money, Basis]:
+        made = self._tariff(target)
+        return (made.cost(usage), basis) if made else (ZERO, "unpriced")
+
+    def _tariff(self, target: Target) -> Tariff | None:
+        """The target's price now, ready to charge with; remembered for the hour, the finest grain prices change at."""
+        now_s = self._state.clock.wall_s()
+        name = (target.provider.name, target.model, target.price, int(now_s // 3600))
+        if name not in self._tariffs:
+            provider = target.provider
+            price = target.price or self._prices.price(provider.price_provider or provider.name, target.model, now_s)
+            self._tariffs.insert(name, tariff(price) if price else None)
+        return self._tariffs[name]
+
+    def _write(self, notes: list[str], record: Intent | Receipt) -> None:
+        try:
+            self._journal.append(record)
+        except StoreError as error:
+            self._state.trouble("journal", str(error))
+            notes.append(f"journal: {error}")
+
+
+def _paid(attempts: list[AttemptNote]) -> tuple[Money, Basis]:
+    """What the calls cost together; as certain as the least certain of them."""
+    if len(attempts) == 1:
+        return attempts[0].spent, attempts[0].basis
+    total = sum((attempt.spent for attempt in attempts), ZERO)
+    return total, savings.weakest(*(attempt.basis for attempt in attempts))

@@ -1,0 +1,110 @@
+"""Sums over receipts since the process started: what metrics and stats show without asking the ledger.
+
+Plain integers and lists, so that a supervisor can add up the workers' (``merge``) and money stays exact.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+import msgspec
+
+from pennyworth.outcome import Receipt
+
+BUCKETS_MS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0, 30000.0)
+"""Upper edges of the latency histogram, milliseconds; one more bucket holds the rest."""
+
+
+class Histogram(msgspec.Struct):
+    """Counts per bucket, and the sum in milliseconds."""
+
+    counts: list[int] = msgspec.field(default_factory=lambda: [0] * (len(BUCKETS_MS) + 1))
+    sum_ms: float = 0.0
+
+    def observe(self, ms: float) -> None:
+        self.counts[bisect_left(BUCKETS_MS, ms)] += 1
+        self.sum_ms += ms
+
+    def merge(self, other: Histogram) -> None:
+        self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
+        self.sum_ms += other.sum_ms
+
+
+class Counters(msgspec.Struct):
+    """Everything counted. Money in picodollars.
+
+    Attributes:
+        requests: "served/ending" -> number. ``latency``: served -> time to the end of the reply.
+        troubles: what of ours failed -> number of requests that noticed.
+        bypass_would_have: what sampled requests that were not looked up would have cost if they repeat a kept question.
+    """
+
+    requests: dict[str, int] = {}
+    latency: dict[str, Histogram] = {}
+    first_byte: Histogram = msgspec.field(default_factory=Histogram)
+    upstream_calls: dict[str, int] = {}
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    spent: int = 0
+    would_have_cost: int = 0
+    saved: dict[str, int] = {}
+    own: int = 0
+    estimated: int = 0
+    unpriced: int = 0
+    kept: int = 0
+    not_kept: dict[str, int] = {}
+    troubles: dict[str, int] = {}
+    bypass_repeats: int = 0
+    bypass_would_have: int = 0
+
+    def book(self, receipt: Receipt) -> None:
+        """Adds one receipt."""
+        served = receipt.served
+        _add(self.requests, f"{served}/{receipt.ending}")
+        histogram = self.latency.get(served)
+        if histogram is None:
+            histogram = self.latency[served] = Histogram()
+        histogram.observe(receipt.latency.total_ms)
+        if receipt.latency.first_byte_ms:
+            self.first_byte.observe(receipt.latency.first_byte_ms)
+        if receipt.usage is not None:
+            self.input_tokens += receipt.usage.input
+            self.output_tokens += receipt.usage.output
+            self.cached_tokens += receipt.usage.cached
+        self.spent += receipt.spent.pico
+        self.would_have_cost += receipt.would_have_cost.pico
+        self.own += receipt.own.pico
+        for layer, amount in receipt.saved.items():
+            _add(self.saved, layer, amount.pico)
+        for attempt in receipt.attempts:
+            _add(self.upstream_calls, f"{attempt.target}/{attempt.status}")
+        for note in receipt.notes:
+            _add(self.troubles, note.partition(":")[0])
+        self.estimated += receipt.would_basis == "estimated"
+        self.unpriced += receipt.would_basis == "unpriced"
+
+    def merge(self, other: Counters) -> None:
+        """Adds another process's counters."""
+        for name in self.__struct_fields__:
+            mine, theirs = getattr(self, name), getattr(other, name)
+            if isinstance(mine, dict):
+                _merge(mine, theirs)
+            elif isinstance(mine, Histogram):
+                mine.merge(theirs)
+            else:
+                setattr(self, name, mine + theirs)
+
+
+def _add(counts: dict[str, int], name: str, by: int = 1) -> None:
+    counts[name] = counts.get(name, 0) + by
+
+
+def _merge(mine: dict[str, object], theirs: dict[str, object]) -> None:
+    for name, value in theirs.items():
+        if isinstance(value, Histogram):
+            known = mine.setdefault(name, Histogram())
+            assert isinstance(known, Histogram)
+            known.merge(value)
+        else:
+            mine[name] = mine.get(name, 0) + value  # type: ignore[operator]

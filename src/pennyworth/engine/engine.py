@@ -1,0 +1,145 @@
+"""The path of a request, top to bottom, one named call a stage.
+
+``handle`` returns a ``Reply`` when it can be given at once (a hit, a refusal), else a ``Relay`` to read from. Hits
+need no event loop: with a store that is ``immediate``, ``try_hit`` never suspends and may be driven by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from cachebox import LRUCache
+
+from pennyworth.decide import admit, cacheable, switches, trouble
+from pennyworth.decide.admit import Refuse
+from pennyworth.engine import heads
+from pennyworth.engine.books import Books
+from pennyworth.engine.coalesce import Flights
+from pennyworth.engine.flight import Flight
+from pennyworth.engine.keeper import Keeper
+from pennyworth.engine.lookup import Lookup
+from pennyworth.engine.passage import Passage, Reply
+from pennyworth.engine.pilot import Pilot
+from pennyworth.engine.relay import Relay
+from pennyworth.engine.replays import Replays
+from pennyworth.engine.state import State
+from pennyworth.outcome import Kept, Layer
+from pennyworth.plan import Plan, Route, Target
+from pennyworth.ports import Similar
+from pennyworth.request import Caller, Key, Request
+from pennyworth.view import View
+from pennyworth.wire import chat, problems
+
+_NOT_CACHED = Refuse(504, "only_if_cached", "Cache-Control: only-if-cached, and no kept answer fits. Ask without it.")
+"""RFC 9111 §5.2.1.7 asks for 504."""
+
+
+class Engine:
+    """Made by ``assemble``; one per process. ``state`` is what it knows, ``keeper.change`` how the control row moves."""
+
+    def __init__(
+        self, state: State, lookup: Lookup, similar: Similar, books: Books, keeper: Keeper, pilot: Pilot
+    ) -> None:
+        self.state = state
+        self.keeper = keeper
+        self.flights = Flights()
+        self._similar = similar
+        self._books = books
+        self._pilot = pilot
+        self._lookup = lookup
+        self._replays = Replays(books)
+        self._known: tuple[Plan | None, LRUCache[str, tuple[Target | Refuse, Route]]] = (None, LRUCache(1))
+
+    async def handle(self, request: Request) -> Reply | Relay:
+        """Serves one request."""
+        view = self.state.snapshot()
+        match admit.admit(request, view):
+            case Refuse() as no:
+                return self.refuse(request.caller, view, no, request.model)
+        target, route = self._where(request.model, view.plan)
+        if isinstance(target, Refuse):
+            return self.refuse(request.caller, view, target, request.model)
+        enabled = view.plan.enabled and view.control.enabled
+        verdict = cacheable.verdict(request, route, enabled, target.model)
+        p = Passage(self._books.next_id(view.wall_s), request, view, target, route, verdict)
+        self._lookup.name(p)
+        if reply := await self.try_hit(p):
+            return reply
+        if request.directives.only_if_cached:
+            return self.refuse(request.caller, view, _NOT_CACHED, request.model)
+        return self._join_or_lead(p)
+
+    async def try_hit(self, p: Passage) -> Reply | None:
+        """A kept answer, if there is one to give."""
+        found = await self._lookup.find(p)
+        if found is not None:
+            await self.keeper.renew(p, found.kept)
+            p.reason = f"{found.served} hit"
+            return self._replays.give(p, found.kept, found.served)
+        alike = await self._find_similar(p)
+        return self._replays.give(p, alike, "semantic") if alike else None
+
+    async def _find_similar(self, p: Passage) -> Kept | None:
+        if not (p.verdict.look and p.exact and self._allows("semantic", p, p.exact)):
+            return None
+        return await self._similar.find(p.request.caller.scope, chat.question(p.request))
+
+    def _join_or_lead(self, p: Passage) -> Relay:
+        p.shares = p.verdict.share and p.exact is not None and self._allows("coalesced", p, p.exact)
+        flight = self.flights.find(p.exact) if p.shares and p.exact else None
+        if flight is not None:
+            p.reason = "joined an identical request in flight"
+        elif p.verdict.look:
+            p.reason = "no kept answer"
+        return self._relay(p, flight or self._lead(p))
+
+    def _lead(self, p: Passage) -> Flight:
+        """A new flight with this passage in front; it can be joined from now on."""
+        p.leads = True
+        key = p.exact if p.shares else None
+        flight = Flight()
+        self.flights.add(flight, key)
+        flight.task = asyncio.get_running_loop().create_task(self._pilot.fly(flight, p))
+        flight.task.add_done_callback(lambda _: self.flights.remove(flight, key))
+        return flight
+
+    def _ask_again(self, p: Passage, flight: Flight) -> Flight | None:
+        """A follower whose flight failed before it gave anything asks once more: all of them together, in one call."""
+        if p.leads or p.retried or flight.aborted or flight.stand_in or p.exact is None:
+            return None
+        if flight.outcome is None or not trouble.failed(flight.outcome):
+            return None
+        p.retried = True
+        return self.flights.find(p.exact) or self._lead(p)
+
+    def _relay(self, p: Passage, flight: Flight) -> Relay:
+        return Relay(p, flight, self._books, self._replays, self._ask_again)
+
+    def refuse(self, caller: Caller, view: View, no: Refuse, model: str = "", param: str | None = None) -> Reply:
+        """Says no in the caller's dialect, with a receipt."""
+        receipt = self._books.refuse(caller, view, no.status, no.message, model)
+        head = [heads.JSON, (b"x-pennyworth-receipt", receipt.id.encode())]
+        if no.retry_after_s:
+            head.append((b"retry-after", str(no.retry_after_s).encode()))
+        return Reply(no.status, head, problems.problem(no.status, no.message, code=no.code, param=param))
+
+    async def end(self, why: str) -> None:
+        """Ends every flight and waits until each is booked; readers get an error event that says why."""
+        flying = self.flights.abort(why)
+        if flying:
+            await asyncio.wait(flying, timeout=2.0)
+
+    def _allows(self, layer: Layer, p: Passage, key: Key) -> bool:
+        return switches.allows(layer, p.route, p.view.plan, p.view.control, key)
+
+    def _where(self, model: str, plan: Plan) -> tuple[Target | Refuse, Route]:
+        """The target and route of a model name; remembered for as long as the Plan stands."""
+        known_for, known = self._known
+        if known_for is not plan:
+            known = LRUCache(10_000)
+            self._known = (plan, known)
+        found = known.get(model)
+        if found is None:
+            found = (admit.resolve(model, plan), admit.route_for(model, plan))
+            known.insert(model, found)
+        return found

@@ -1,0 +1,116 @@
+"""One question on its way to providers, owned by the engine; callers are its readers.
+
+Readers come and go (one leaving ends nothing for the others); when the last has gone the flight is cancelled. Blocks
+are kept as they came, so a reader who joins late reads from the first byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from pennyworth.money import Usage
+from pennyworth.outcome import Kept, Outcome, Served
+from pennyworth.wire.replay import hide_usage
+
+_READ_AHEAD = 256 * 1024
+"""How far the provider may run ahead of the fastest reader, in bytes."""
+
+
+class Flight:
+    """A call under way and what it has brought so far.
+
+    Attributes:
+    headers: the provider's.
+    blocks, bare: the events so far, and the same without the usage nobody asked for.
+    pushed: bytes so far. ``usage``: the tokens of the reply, estimated where the provider gave none.
+    outcome: set at the terminal event; ``over`` once nothing more will come.
+    stand_in: a kept answer to give instead, and how it is ``served``: it came meanwhile, or the provider fails.
+    """
+
+    def __init__(self) -> None:
+        self.over = False
+        self.outcome: Outcome | None = None
+        self.headers: tuple[tuple[str, str], ...] = ()
+        self.stand_in: Kept | None = None
+        self.served: Served = "upstream"
+        self.usage: Usage | None = None
+        self.blocks: list[bytes] = []
+        self.bare: list[bytes] = []
+        self.task: asyncio.Task[None] | None = None
+        self.aborted = ""
+        self._readers = 0
+        self.pushed = 0
+        self._taken = 0
+        self._waiting: list[asyncio.Future[None]] = []
+        self._room: asyncio.Future[None] | None = None
+
+    @property
+    def fed(self) -> bool:
+        """Something of the reply may have reached a caller."""
+        return bool(self.blocks)
+
+    def join(self) -> None:
+        self._readers += 1
+
+    def leave(self) -> None:
+        """A reader goes; the last one ends the flight, if it is still under way."""
+        self._readers -= 1
+        self._make_room()
+        self._wake()
+        if self._readers <= 0 and self.outcome is None and self.stand_in is None:
+            self.abort("")
+
+    def abort(self, why: str) -> None:
+        """Ends the flight from our side: ``why`` is what readers are told ("" = nobody is left to tell)."""
+        self.aborted = why
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
+
+    def push(self, events: list[bytes]) -> None:
+        """Hands events on; the reply counts as begun from here on."""
+        block = b"".join(events)
+        self.blocks.append(block)
+        self.bare.append(b"".join([hide_usage(event) for event in events]) if b'"usage"' in block else block)
+        self.pushed += len(block)
+        self._wake()
+
+    def settle(self, outcome: Outcome, usage: Usage | None) -> None:
+        """The reply is known to its end; what is pushed after this is its terminal event."""
+        self.outcome = outcome
+        self.usage = usage
+
+    def give_instead(self, kept: Kept, served: Served) -> None:
+        """A kept answer is given to every reader; each settles for itself."""
+        self.stand_in = kept
+        self.served = served
+
+    def finish(self) -> None:
+        self.over = True
+        self._wake()
+
+    async def moved(self) -> None:
+        """Waits until something has changed."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
+
+    def took(self, size: int) -> None:
+        """A reader has passed ``size`` bytes on; the fastest one sets the provider's pace."""
+        self._taken = max(self._taken, size)
+        self._make_room()
+
+    async def room(self) -> None:
+        """Waits while every reader lags behind."""
+        while self.pushed - self._taken > _READ_AHEAD and self._readers > 0:
+            self._room = asyncio.get_running_loop().create_future()
+            await self._room
+
+    def _make_room(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)

@@ -1,0 +1,77 @@
+"""Reply headers: who answered, what it cost, what the cache did (RFC 9211), which receipt tells more."""
+
+from __future__ import annotations
+
+from pennyworth.engine.passage import Passage
+from pennyworth.outcome import Kept, Outcome, Receipt
+from pennyworth.wire.headers import quoted
+
+Headers = list[tuple[bytes, bytes]]
+
+JSON = (b"content-type", b"application/json")
+EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+_NO_BUFFER = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+_PASSED_ON = ("retry-after", "retry-after-ms", "x-request-id", "openai-processing-ms", "openai-version", "openai-model")
+_PASSED_ON_PREFIX = ("x-ratelimit-", "x-sandbox")
+
+
+def of_hit(p: Passage, kept: Kept, receipt: Receipt) -> Headers:
+    """``ttl`` is negative for a stale answer, as RFC 9211 §2.2 says."""
+    now = p.view.wall_s
+    ttl = int(kept.expires_s - now)
+    status = f"pennyworth; hit; ttl={ttl}; detail={receipt.served}"
+    return [
+        EVENTS if p.request.stream else JSON,
+        (b"cache-status", status.encode()),
+        (b"age", b"%d" % max(0, int(now - kept.answer.created_s))),
+        *of_receipt(receipt),
+    ]
+
+
+def of_receipt(receipt: Receipt) -> Headers:
+    """The receipt's id, and its sums: on a live stream they are not known yet, and so are not there."""
+    unpriced = receipt.would_basis == "unpriced"
+    saved = receipt.would_have_cost - receipt.spent
+    return [
+        (b"x-pennyworth-receipt", receipt.id.encode()),
+        (b"x-pennyworth-model", receipt.target.encode()),
+        (b"x-pennyworth-spent", b"unpriced" if unpriced else str(receipt.spent).encode()),
+        (b"x-pennyworth-saved", b"unpriced" if unpriced else str(saved).encode()),
+    ]
+
+
+def of_stream(p: Passage, upstream: tuple[tuple[str, str], ...]) -> Headers:
+    return [
+        EVENTS,
+        *_NO_BUFFER,
+        (b"cache-status", cache_status(p).encode()),
+        (b"x-pennyworth-receipt", p.id.encode()),
+        (b"x-pennyworth-model", p.target.name.encode()),
+        *passed_on(upstream),
+    ]
+
+
+def of_whole(p: Passage, receipt: Receipt, upstream: tuple[tuple[str, str], ...], outcome: Outcome) -> Headers:
+    return [
+        EVENTS if p.request.stream and outcome.status < 400 else JSON,
+        (b"cache-status", cache_status(p).encode()),
+        *of_receipt(receipt),
+        *passed_on(upstream),
+    ]
+
+
+def cache_status(p: Passage) -> str:
+    """What the cache did with a request it did not answer."""
+    if not p.verdict.look:
+        return f"pennyworth; fwd=bypass; detail={quoted(p.reason)}"
+    forward = "stale" if p.stale else "miss"
+    return f"pennyworth; fwd={forward}" if p.leads or not p.shares else f"pennyworth; fwd={forward}; collapsed"
+
+
+def passed_on(upstream: tuple[tuple[str, str], ...]) -> Headers:
+    """The provider's headers that clients act on: retry hints, rate limits, request id."""
+    return [
+        (name.encode(), value.encode("latin-1", "replace"))
+        for name, value in upstream
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIX)
+    ]

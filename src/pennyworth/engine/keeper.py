@@ -1,0 +1,130 @@
+"""Keeps answers: decides whether a reply is worth giving again, for how long, and puts it under its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from pennyworth.decide import cacheable, invalidate, lifetime
+from pennyworth.decide.lifetime import Rules
+from pennyworth.engine.passage import Passage
+from pennyworth.engine.state import State
+from pennyworth.errors import StoreError
+from pennyworth.money import Usage
+from pennyworth.outcome import Answer, Kept, Outcome
+from pennyworth.ports import ControlRow, Similar, Store
+from pennyworth.request import Key
+from pennyworth.view import Control
+from pennyworth.wire import chat
+
+
+class Keeper:
+    def __init__(self, state: State, store: Store, similar: Similar, control: ControlRow, rules: Rules) -> None:
+        self._state = state
+        self._store = store
+        self._similar = similar
+        self._control = control
+        self._rules = rules
+        self._kinds = {rule.lifetime.name: rule.lifetime for rule in rules.classes} | {
+            rules.default.name: rules.default
+        }
+
+    async def keep(self, p: Passage, outcome: Outcome) -> None:
+        """Puts the reply under the passage's keys, if it may be kept. Never raises for a store that fails."""
+        if self._new_weights(p, outcome):
+            return  # asked for under the old weights' key
+        verdict = cacheable.keep(
+            p.request, outcome, p.verdict, p.route, p.view.plan.cache, target_is_primary=_primary(p)
+        )
+        if not verdict.kept or p.exact is None:
+            self._state.not_kept(verdict.reason)
+            return
+        kind = lifetime.classify(chat.question(p.request), self._rules)
+        now = self._state.clock.wall_s()
+        expires = (
+            lifetime.expires(kind, now, 1, now, p.view.plan.cache) if p.route.ttl_s is None else now + p.route.ttl_s
+        )
+        if expires <= now:
+            self._state.not_kept(f"{kind.name} questions are not kept")
+            return
+        await self._put(p, _answer(p, outcome, kind.name, now), expires)
+
+    async def renew(self, p: Passage, kept: Kept) -> None:
+        """A question asked often earns life: the kept entry is put again with a later expiry."""
+        asked = msgspec.structs.replace(kept, asks=self._state.asked_again(kept.key, kept.asks))
+        kind = self._kinds.get(kept.answer.kind)
+        if kind is None or asked.asks % p.view.plan.cache.earn_after:
+            return
+        later = lifetime.renewed(asked, lifetime.on_route(kind, p.route), p.view.wall_s, p.view.plan.cache)
+        if later is not None:
+            await self._try(msgspec.structs.replace(asked, expires_s=later))
+
+    async def _put(self, p: Passage, answer: Answer, expires_s: float) -> None:
+        if self._state.control.kills(answer, p.exact.hex() if p.exact else ""):
+            self._state.not_kept("purged while it was on its way")
+            return
+        self._state.counters.kept += 1
+        stale_s = p.route.stale_if_error_s
+        keys: tuple[tuple[Literal["exact", "normalised"], Key | None], ...]
+        keys = (("exact", p.exact), ("normalised", p.normalised))
+        for tier, key in keys:
+            if key is not None:
+                kept = Kept(key=key, tier=tier, answer=answer, expires_s=expires_s, stale_s=stale_s)
+                await self._try(kept)
+                if tier == "exact":
+                    await self._similar.add(kept, chat.question(p.request))
+
+    async def _try(self, kept: Kept) -> None:
+        try:
+            await self._store.put(kept)
+        except StoreError as error:
+            self._state.trouble("store", str(error))
+
+    def _new_weights(self, p: Passage, outcome: Outcome) -> bool:
+        """Starts a new epoch when the model's fingerprint has changed, where the route watches it."""
+        fingerprint, model = outcome.fingerprint, p.request.model
+        if not (p.route.fingerprint_epochs and fingerprint and outcome.status == 200):
+            return False
+        known = self._state.control.fingerprints.get(model)
+        if known == fingerprint:
+            return False
+        self.change(lambda control: invalidate.see_fingerprint(control, model, fingerprint))
+        return known is not None
+
+    def change(self, apply: Callable[[Control], Control]) -> Control:
+        """Changes the shared control row, here at once and everywhere within a second. A row that cannot be written
+        leaves the change in this process, and is reported.
+        """
+        try:
+            self._state.control = self._control.change(apply)
+        except StoreError as error:
+            self._state.trouble("control", str(error))
+            self._state.control = apply(self._state.control)
+        return self._state.control
+
+
+def _primary(p: Passage) -> bool:
+    return bool(p.attempts) and p.attempts[-1].target == p.target.name
+
+
+def _answer(p: Passage, outcome: Outcome, kind: str, now_s: float) -> Answer:
+    return Answer(
+        id="a" + p.id[1:],
+        form=p.request.dialect,
+        scope=p.request.caller.scope,
+        model=p.request.model,
+        target=p.target.name,
+        raw=outcome.raw,
+        streamed=outcome.streamed,
+        usage=outcome.usage or p.attempts[-1].usage or Usage(),
+        priced_at_s=p.view.wall_s,
+        created_s=now_s,
+        asked_epoch=p.epoch,
+        kind=kind,
+        revision=p.target.revision,
+        route=p.route.name,
+        tags=p.request.tags,
+        key=p.exact.hex()[:16] if p.exact else "",
+    )

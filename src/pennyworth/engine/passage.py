@@ -1,0 +1,78 @@
+"""One request on its way through the engine: what has been decided about it so far."""
+
+from __future__ import annotations
+
+from pennyworth.decide.cacheable import Verdict
+from pennyworth.outcome import AttemptNote, Kept, Receipt
+from pennyworth.plan import Route, Target
+from pennyworth.request import Key, Request
+from pennyworth.view import View
+
+
+class Passage:
+    """Filled in stage by stage, read at settling. ``receipt`` is set once and then stands.
+
+    Attributes:
+        exact, normalised: the keys it may be found under, as far as they were made.
+        stale: an expired answer that may stand in for a failing provider.
+        attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
+        left: its caller has gone. ``leads``: its call feeds others. ``retried``: its first
+            flight failed and it has asked again.
+    """
+
+    __slots__ = (
+        "attempts",
+        "epoch",
+        "exact",
+        "first_byte_ms",
+        "id",
+        "leads",
+        "left",
+        "normalised",
+        "notes",
+        "reason",
+        "receipt",
+        "request",
+        "retried",
+        "route",
+        "shares",
+        "stale",
+        "target",
+        "ttl_s",
+        "verdict",
+        "view",
+    )
+
+    def __init__(self, id: str, request: Request, view: View, target: Target, route: Route, verdict: Verdict) -> None:
+        self.id = id
+        self.request = request
+        self.view = view
+        self.target = target
+        self.route = route
+        self.verdict = verdict
+        self.reason = verdict.reason
+        self.epoch = view.control.epoch
+        self.exact: Key | None = None
+        self.normalised: Key | None = None
+        self.shares = False
+        self.leads = False
+        self.left = False
+        self.retried = False
+        self.stale: Kept | None = None
+        self.attempts: list[AttemptNote] = []
+        self.notes: list[str] = []
+        self.first_byte_ms = 0.0
+        self.ttl_s = 0.0
+        self.receipt: Receipt | None = None
+
+
+class Reply:
+    """What the door writes. ``more``: only the head; the body is read from the ``Relay``."""
+
+    __slots__ = ("body", "headers", "more", "status")
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"", more: bool = False) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.more = more

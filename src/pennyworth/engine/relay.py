@@ -1,0 +1,120 @@
+"""One caller's end of a flight: gives the reply in the form the caller asked for, and settles once.
+
+The receipt is in the journal before the caller gets the reply's terminal byte. ``close`` may come at any time, from
+any side, and twice: a caller who hangs up, a door that fails, the end of the reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pennyworth.decide import trouble
+from pennyworth.engine import heads
+from pennyworth.engine.books import Books
+from pennyworth.engine.flight import Flight
+from pennyworth.engine.passage import Passage, Reply
+from pennyworth.engine.replays import Replays
+from pennyworth.outcome import Outcome, Served
+from pennyworth.wire import problems, replay
+
+AskAgain = Callable[[Passage, Flight], Flight | None]
+"""A follower's second chance: another flight to join, if this one failed before it gave anything."""
+
+
+class Relay:
+    """``await reply()`` for the head (and, unless ``more``, all of it), then ``await read()`` until ``b""``."""
+
+    def __init__(self, passage: Passage, flight: Flight, books: Books, replays: Replays, ask_again: AskAgain) -> None:
+        self._p = passage
+        self._flight = flight
+        self._books = books
+        self._replays = replays
+        self._ask_again = ask_again
+        self._at = 0
+        self._closed = False
+        self._told = False
+        self._join(flight)
+
+    async def reply(self) -> Reply:
+        """Waits until the reply has begun: a stream's first content, a whole body, or a failure."""
+        while True:
+            flight = self._flight
+            while not (flight.over or self._closed or (self._p.request.stream and flight.fed)):
+                await flight.moved()
+            if self._closed:
+                return Reply(499, [])  # nobody is there to read it
+            if self._p.request.stream and flight.fed:
+                return Reply(200, heads.of_stream(self._p, flight.headers), more=True)
+            again = self._ask_again(self._p, flight)
+            if again is None:
+                return self._whole(flight)
+            self._join(again)
+
+    async def read(self) -> bytes:
+        """The next events of a stream; ``b""`` when it has ended and the receipt is written."""
+        flight = self._flight
+        blocks = flight.blocks if self._p.request.wants_usage else flight.bare
+        while not self._closed:
+            if self._at < len(blocks):
+                block = b"".join(blocks[self._at :]) if len(blocks) - self._at > 1 else blocks[self._at]
+                self._at = len(blocks)
+                if flight.outcome is not None:
+                    self._settle(flight, flight.outcome)
+                flight.took(flight.pushed)
+                if block:
+                    return block
+            elif flight.over:
+                return self._last(flight)
+            else:
+                await flight.moved()
+        return b""
+
+    def close(self) -> None:
+        """The caller wants no more: settled if it was not, and the flight ends if nobody else reads it."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._p.receipt is None:
+            self._p.left = True
+        self._flight.leave()
+        if self._p.receipt is None and not self._p.leads:
+            self._books.settle(self._p, served="coalesced", ending="caller_left", status=499)
+
+    def _join(self, flight: Flight) -> None:
+        self._flight = flight
+        flight.join()
+        if not self._p.request.stream:
+            flight.took(1 << 62)  # waits for the whole reply, so it must not hold the provider back
+
+    def _settle(self, flight: Flight, outcome: Outcome) -> None:
+        """A leader was settled by its flight; whoever shared the call pays nothing."""
+        if self._p.receipt is None:
+            served: Served = "none" if outcome.status != 200 or outcome.ending == "cut" else "coalesced"
+            status = outcome.status or 502
+            self._books.settle(self._p, served=served, ending=outcome.ending, status=status, usage=flight.usage)
+
+    def _last(self, flight: Flight) -> bytes:
+        """The end of a stream: nothing, or the event that says it broke off."""
+        assert flight.outcome is not None
+        self._settle(flight, flight.outcome)
+        if self._told or flight.outcome.ending != "cut":
+            return b""
+        self._told = True
+        told = trouble.explain(flight.outcome, self._p.target)
+        return problems.problem_event(told.status, told.message, code=told.code)
+
+    def _whole(self, flight: Flight) -> Reply:
+        """The flight is over and nothing of it has been given: all at once, in the caller's form."""
+        if flight.stand_in is not None:
+            return self._replays.give(self._p, flight.stand_in, flight.served)
+        outcome, request = flight.outcome, self._p.request
+        assert outcome is not None
+        self._settle(flight, outcome)
+        assert self._p.receipt is not None
+        head = heads.of_whole(self._p, self._p.receipt, flight.headers, outcome)
+        if outcome.status != 200 or outcome.ending == "cut":
+            told = trouble.explain(outcome, self._p.target)
+            return Reply(told.status, head, told.body or problems.problem(told.status, told.message, code=told.code))
+        if request.stream:
+            return Reply(200, head, replay.as_events(outcome.raw, streamed=outcome.streamed, usage=request.wants_usage))
+        return Reply(200, head, replay.as_json(outcome.raw, streamed=outcome.streamed))

@@ -1,0 +1,45 @@
+"""Gives kept answers: rendered once per form, settled, with the headers of a hit."""
+
+from __future__ import annotations
+
+from cachebox import LRUCache
+
+from pennyworth.engine import heads
+from pennyworth.engine.books import Books
+from pennyworth.engine.passage import Passage, Reply
+from pennyworth.outcome import Answer, Kept, Served
+from pennyworth.wire import replay
+
+_RENDERED_BYTES = 16 * 2**20
+
+
+class Replays:
+    """Keeps the last rendered forms (16 MiB), since a popular answer is asked for in one form again and again."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._rendered: LRUCache[tuple[str, bool, bool], bytes] = LRUCache(
+            _RENDERED_BYTES, getsizeof=lambda _, body: len(body) + 200
+        )
+
+    def give(self, p: Passage, kept: Kept, served: Served) -> Reply:
+        """The answer as this caller wants it; the receipt is written first."""
+        answer, request = kept.answer, p.request
+        body = self._render(answer, request.stream, request.wants_usage)
+        p.ttl_s = max(0.0, kept.expires_s - p.view.wall_s)
+        receipt = self._books.settle(p, served=served, ending="complete", status=200, usage=answer.usage, answer=answer)
+        return Reply(200, heads.of_hit(p, kept, receipt), body)
+
+    def _render(self, answer: Answer, stream: bool, usage: bool) -> bytes:
+        if stream == answer.streamed and (usage or not stream):
+            return answer.raw
+        form = (answer.id, stream, usage)
+        body = self._rendered.get(form)
+        if body is None:
+            if stream:
+                body = replay.as_events(answer.raw, streamed=answer.streamed, usage=usage)
+            else:
+                body = replay.as_json(answer.raw, streamed=answer.streamed)
+            if len(body) < _RENDERED_BYTES // 8:
+                self._rendered.insert(form, body)
+        return body

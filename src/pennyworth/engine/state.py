@@ -1,0 +1,73 @@
+"""What the process knows, at one address. It hands out frozen snapshots; what happened is folded in here."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Callable
+
+from cachebox import LRUCache
+
+from pennyworth.engine.counters import Counters
+from pennyworth.outcome import Receipt
+from pennyworth.plan import Plan
+from pennyworth.ports import Clock
+from pennyworth.view import Control, View
+
+
+class State:
+    """Plan, control row, counters and how often each kept question was asked.
+
+    Only the engine's own thread calls it. ``seed`` makes chance repeatable: the same seed, purpose and key always
+    draw the same number. ``report(part, what)`` writes one log line, not one a request.
+    """
+
+    def __init__(
+        self, plan: Plan, control: Control, clock: Clock, seed: bytes, report: Callable[[str, str], None]
+    ) -> None:
+        self.plan = plan
+        self.control = control
+        self.clock = clock
+        self.counters = Counters()
+        self.draining = False
+        self._draw = _drawer(seed)
+        self._report = report
+        self._asks: LRUCache[bytes, int] = LRUCache(100_000)
+
+    def snapshot(self) -> View:
+        return View(
+            plan=self.plan,
+            control=self.control,
+            wall_s=self.clock.wall_s(),
+            mono_ns=self.clock.mono_ns(),
+            draw=self._draw,
+            draining=self.draining,
+        )
+
+    def fold(self, receipt: Receipt) -> None:
+        self.counters.book(receipt)
+
+    def trouble(self, part: str, what: str) -> None:
+        """Something of ours failed outside any one request's receipt."""
+        self.counters.troubles[part] = self.counters.troubles.get(part, 0) + 1
+        self._report(part, what)
+
+    def not_kept(self, reason: str) -> None:
+        """A reply that was not kept, by the words of its reason before any figure."""
+        reason = reason.partition(":")[0][:60]
+        counts = self.counters.not_kept
+        if reason in counts or len(counts) < 100:
+            counts[reason] = counts.get(reason, 0) + 1
+
+    def asked_again(self, key: bytes, before: int) -> int:
+        """Counts one more asking of a kept question; ``before``: how often the store says it was asked."""
+        asks = max(self._asks.get(key) or 0, before) + 1
+        self._asks.insert(key, asks)
+        return asks
+
+
+def _drawer(seed: bytes) -> Callable[[str, bytes], float]:
+    def draw(purpose: str, key: bytes) -> float:
+        digest = hmac.digest(seed, purpose.encode() + b"\0" + key, "sha256")
+        return int.from_bytes(digest[:8], "big") / 2**64
+
+    return draw

@@ -1,0 +1,1 @@
+"""The HTTP doors: the public one callers use, and the admin one operators use."""

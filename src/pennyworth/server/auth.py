@@ -1,0 +1,75 @@
+"""Who is asking? Turns a request's credential into a ``Caller``, or refuses it.
+
+Fails closed: a door with keys lets nobody in without one. Keys are compared as keyed hashes, in constant time.
+"""
+
+from __future__ import annotations
+
+import hmac
+
+from cachebox import LRUCache
+
+from pennyworth.decide.key import Keyring
+from pennyworth.errors import RequestError
+from pennyworth.plan import Plan
+from pennyworth.request import Caller
+
+_ANONYMOUS = Caller("local")
+
+
+class Gatekeeper:
+    """Made for one Plan. Remembers the callers it has let in, by the hash of what they showed."""
+
+    def __init__(self, plan: Plan, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._keys = [(self._seal(key.secret.reveal()), Caller(key.scope)) for key in plan.keys]
+        self._anonymous = plan.allow_anonymous
+        self._forwards = not plan.keys and any(provider.forward_caller for provider in plan.providers)
+        self._known: LRUCache[str, Caller] = LRUCache(10_000)
+
+    def admit(self, authorization: str, api_key: str = "") -> Caller:
+        """The caller who shows this ``Authorization`` (or ``x-api-key``).
+
+        Raises:
+            RequestError: 401, no key of ours.
+        """
+        shown = authorization or api_key
+        if not shown and self._anonymous and not self._keys:
+            return _ANONYMOUS
+        known = self._known.get(shown)
+        if known is None:
+            known = self._recognise(authorization, api_key)
+            self._known.insert(shown, known)
+        return known
+
+    def _recognise(self, authorization: str, api_key: str) -> Caller:
+        if self._keys:
+            return self._by_key(_bearer(authorization) or api_key)
+        if self._forwards and authorization:
+            return Caller("credential:" + self._keyring.pseudonym("credential", authorization), authorization)
+        if self._anonymous:
+            return _ANONYMOUS
+        raise RequestError(
+            "This gateway serves nobody without a key, and has none configured.", status=401, code="no_keys"
+        )
+
+    def _by_key(self, key: str) -> Caller:
+        seal = self._seal(key)
+        found = [caller for known, caller in self._keys if hmac.compare_digest(known, seal)]
+        if not key or not found:
+            shown = f"the key ending in …{key[-4:]}" if len(key) >= 12 else "no key" if not key else "that key"
+            raise RequestError(
+                f"This gateway does not know {shown}. Send one of its own keys as 'Authorization: Bearer …'; "
+                f"provider keys are kept here, not sent by callers.",
+                status=401,
+                code="invalid_api_key",
+            )
+        return found[0]
+
+    def _seal(self, key: str) -> bytes:
+        return self._keyring.pseudonym("client key", key).encode()
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, key = authorization.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""

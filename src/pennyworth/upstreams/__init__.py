@@ -1,0 +1,1 @@
+"""Ways to reach providers: adapters of ``ports.Upstream``."""
