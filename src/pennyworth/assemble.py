@@ -31,7 +31,7 @@ from pennyworth.ledgers.journal import FileJournal
 from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.plan import Plan
-from pennyworth.ports import ControlRow, Journal, Ledger, PriceBook, Store, Upstream
+from pennyworth.ports import Clock, ControlRow, Journal, Ledger, PriceBook, Store, Upstream
 from pennyworth.prices.genai import GenaiPrices
 from pennyworth.prices.overlay import OverlayPrices
 from pennyworth.stores.control import MemoryControl, SqliteControl
@@ -62,9 +62,9 @@ class Parts(msgspec.Struct, frozen=True):
 class Runtime:
     """An engine with everything under it, started and closed together, inside one event loop."""
 
-    def __init__(self, plan: Plan, parts: Parts, worker: str, report: Report) -> None:
+    def __init__(self, plan: Plan, parts: Parts, worker: str, report: Report, clock: Clock) -> None:
         self.parts = parts
-        self.state = State(plan, parts.control.read(), SystemClock(), parts.keyring.derive("chance"), report)
+        self.state = State(plan, parts.control.read(), clock, parts.keyring.derive("chance"), report)
         lookup = Lookup(self.state, parts.store, parts.keyring)
         books = Books(self.state, parts.journal, parts.prices, parts.keyring, worker)
         similar = NoSimilar()
@@ -93,13 +93,16 @@ class Runtime:
         self.parts.control.close()
 
 
-def open_runtime(plan: Plan, report: Report, *, worker: str = "w0", upstream: Upstream | None = None) -> Runtime:
+def open_runtime(
+    plan: Plan, report: Report, *, worker: str = "w0", upstream: Upstream | None = None, clock: Clock | None = None
+) -> Runtime:
     """Opens everything the Plan names. Call it in the event loop that will serve.
 
     Raises:
         ConfigError: the state directory cannot be used, a store is newer than this program, an overlay is wrong.
     """
-    return Runtime(plan, _parts(plan, report, worker, upstream or HttpUpstream()), worker, report)
+    parts = _parts(plan, report, worker, upstream or HttpUpstream())
+    return Runtime(plan, parts, worker, report, clock or SystemClock())
 
 
 def open_prices(plan: Plan) -> PriceBook:

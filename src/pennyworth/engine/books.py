@@ -37,7 +37,7 @@ class Books:
 
     def next_id(self, wall_s: float) -> str:
         """Receipt ids sort by time; unique over workers and restarts by the run's random part."""
-        return f"r-{int(wall_s * 1000):011x}-{self._run}-{next(self._ids):x}"
+        return f"r-{int(wall_s * 1000):011x}-{self._run}-{next(self._ids):06x}"
 
     def intend(self, p: Passage, target: Target) -> None:
         """Acknowledges that a call is about to be paid for."""
@@ -143,6 +143,9 @@ class Books:
         )
         self._write(p.notes, p.receipt)
         self._state.fold(p.receipt)
+        if p.repeats_sample:
+            self._state.counters.bypass_repeats += 1
+            self._state.counters.bypass_would_have += books.would_have_cost.pico
         return p.receipt
 
     def refuse(self, caller: Caller, view: View, status: int, reason: str, model: str) -> Receipt:

@@ -18,6 +18,9 @@ class Flights:
     def __len__(self) -> int:
         return len(self._all)
 
+    def all(self) -> list[Flight]:
+        return list(self._all)
+
     def find(self, key: Key) -> Flight | None:
         flight = self._shared.get(key)
         return flight if flight is not None and not flight.over else None
@@ -34,7 +37,7 @@ class Flights:
 
     def abort(self, why: str) -> list[asyncio.Task[None]]:
         """Ends every flight; readers are told why. Returns the tasks that are ending."""
-        flying = list(self._all)
+        flying = self.all()
         for flight in flying:
             flight.abort(why)
         return [flight.task for flight in flying if flight.task is not None]

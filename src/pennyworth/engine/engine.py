@@ -63,6 +63,8 @@ class Engine:
         verdict = cacheable.verdict(request, route, enabled, target.model)
         p = Passage(self._books.next_id(view.wall_s), request, view, target, route, verdict)
         self._lookup.name(p)
+        if verdict.why == "sampled" and p.exact is not None:
+            p.repeats_sample = self.state.sampled_again(p.exact)
         if reply := await self.try_hit(p):
             return reply
         if request.directives.only_if_cached:

@@ -17,7 +17,7 @@ class Passage:
         stale: an expired answer that may stand in for a failing provider.
         attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
         left: its caller has gone. ``leads``: its call feeds others. ``retried``: its first
-            flight failed and it has asked again.
+            flight failed and it has asked again. ``repeats_sample``: a sampled question that was asked before.
     """
 
     __slots__ = (
@@ -32,6 +32,7 @@ class Passage:
         "notes",
         "reason",
         "receipt",
+        "repeats_sample",
         "request",
         "retried",
         "route",
@@ -58,6 +59,7 @@ class Passage:
         self.leads = False
         self.left = False
         self.retried = False
+        self.repeats_sample = False
         self.stale: Kept | None = None
         self.attempts: list[AttemptNote] = []
         self.notes: list[str] = []

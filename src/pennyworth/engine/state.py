@@ -32,6 +32,7 @@ class State:
         self._draw = _drawer(seed)
         self._report = report
         self._asks: LRUCache[bytes, int] = LRUCache(100_000)
+        self._sampled: LRUCache[bytes, bool] = LRUCache(100_000)
 
     def snapshot(self) -> View:
         return View(
@@ -50,6 +51,12 @@ class State:
         """Something of ours failed outside any one request's receipt."""
         self.counters.troubles[part] = self.counters.troubles.get(part, 0) + 1
         self._report(part, what)
+
+    def sampled_again(self, key: bytes) -> bool:
+        """Whether this sampled question was asked before: keeping its answer would have saved this call."""
+        before = key in self._sampled
+        self._sampled.insert(key, True)
+        return before
 
     def not_kept(self, reason: str) -> None:
         """A reply that was not kept, by the words of its reason before any figure."""

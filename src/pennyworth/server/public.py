@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import msgspec
+from cachebox import LRUCache
 
 from pennyworth.decide.admit import Refuse
 from pennyworth.engine import heads
@@ -14,6 +15,7 @@ from pennyworth.engine.engine import Engine
 from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.errors import RequestError
+from pennyworth.plan import Plan
 from pennyworth.request import Caller, Request
 from pennyworth.server.auth import Gatekeeper
 from pennyworth.wire import chat, problems
@@ -31,6 +33,7 @@ class PublicDoor:
     def __init__(self, engine: Engine, gatekeeper: Gatekeeper) -> None:
         self._engine = engine
         self._gatekeeper = gatekeeper
+        self._reader = Reader(engine.state.plan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -122,6 +125,30 @@ _SMALL: dict[str, Callable[[PublicDoor, Scope], Reply]] = {
     "/healthz": PublicDoor._healthz,
     "/readyz": PublicDoor._readyz,
 }
+
+
+class Reader:
+    """Reads requests, and remembers the last small ones: applications send the same bytes again and again, and a
+    ``Request`` is a value that depends on nothing but those bytes, these headers and the caller."""
+
+    _LARGEST = 4096
+    _MOST = 1024
+
+    def __init__(self, plan: Plan) -> None:
+        self._vary = plan.cache.vary_headers
+        self._max_depth = plan.limits.max_depth
+        self._named = ("cache-control", chat.TAGS_HEADER, *self._vary)
+        self._known: LRUCache[tuple[bytes, Caller, tuple[str | None, ...]], Request] = LRUCache(self._MOST)
+
+    def read(self, body: bytes, headers: dict[str, str], caller: Caller) -> Request:
+        if len(body) > self._LARGEST:
+            return chat.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
+        name = (body, caller, tuple(map(headers.get, self._named)))
+        request = self._known.get(name)
+        if request is None:
+            request = chat.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
+            self._known.insert(name, request)
+        return request
 
 
 async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes | None:
