@@ -1,0 +1,102 @@
+"""The providers known by name: where they are, what their models are called, and which variables hold their keys.
+
+Base URLs are those of each company's OpenAI-compatible endpoint, from its own documentation.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Preset(msgspec.Struct, frozen=True, kw_only=True):
+    """A provider known by name.
+
+    Attributes:
+        price_provider: its name in the price book.
+        url_env: the variable by which its own SDK is pointed elsewhere; with ``url_suffix`` appended to it.
+    """
+
+    name: str
+    base_url: str
+    key_env: str
+    models: tuple[str, ...]
+    price_provider: str
+    url_env: str = ""
+    url_suffix: str = ""
+
+
+# The order is that of asking when several keys are set: the narrow patterns before the wide ones.
+PRESETS = (
+    Preset(
+        name="openai",
+        base_url="https://api.openai.com/v1",
+        key_env="OPENAI_API_KEY",
+        models=("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "codex-*", "text-embedding-*"),
+        price_provider="openai",
+        url_env="OPENAI_BASE_URL",
+    ),
+    Preset(
+        name="deepseek",
+        base_url="https://api.deepseek.com/v1",
+        key_env="DEEPSEEK_API_KEY",
+        models=("deepseek-*",),
+        price_provider="deepseek",
+    ),
+    Preset(  # outside mainland China: https://dashscope-intl.aliyuncs.com/compatible-mode/v1
+        name="dashscope",
+        base_url="https://dashscope.aliyuncs.com/compatible-mode/v1",
+        key_env="DASHSCOPE_API_KEY",
+        models=("qwen*", "qwq*", "qvq*"),
+        price_provider="dashscope",
+    ),
+    Preset(
+        name="mistral",
+        base_url="https://api.mistral.ai/v1",
+        key_env="MISTRAL_API_KEY",
+        models=(
+            "mistral-*",
+            "ministral-*",
+            "magistral-*",
+            "codestral-*",
+            "devstral-*",
+            "pixtral-*",
+            "voxtral-*",
+            "open-mi*",
+        ),
+        price_provider="mistral",
+    ),
+    Preset(
+        name="groq",
+        base_url="https://api.groq.com/openai/v1",
+        key_env="GROQ_API_KEY",
+        models=("llama-*", "meta-llama/*", "openai/gpt-oss-*", "moonshotai/kimi-*", "qwen/*"),
+        price_provider="groq",
+    ),
+    Preset(
+        name="gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        key_env="GEMINI_API_KEY",
+        models=("gemini-*", "gemma-*"),
+        price_provider="google",
+    ),
+    Preset(
+        name="openrouter",
+        base_url="https://openrouter.ai/api/v1",
+        key_env="OPENROUTER_API_KEY",
+        models=("*/*",),
+        price_provider="openrouter",
+    ),
+    Preset(  # the v1 API: deployments are named as models, and the key goes as a bearer token; no address of its own
+        name="azure",
+        base_url="",
+        key_env="AZURE_OPENAI_API_KEY",
+        models=("*",),
+        price_provider="azure",
+        url_env="AZURE_OPENAI_ENDPOINT",
+        url_suffix="/openai/v1",
+    ),
+)
+
+
+def preset_named(name: str) -> Preset | None:
+    return next((preset for preset in PRESETS if preset.name == name), None)

@@ -1,0 +1,124 @@
+"""The sections about where requests go: providers, models and their prices, routes and switches."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from pennyworth.config.addresses import BASE_URL, HEADERS
+from pennyworth.config.amounts import DOLLARS, DURATION, FACTOR, POSITIVE_DURATION, SWITCH
+from pennyworth.config.credentials import SECRET, VARIABLE
+from pennyworth.config.kinds import FLAG, NAME, PATTERNS, TABLE, TEXT, TEXTS, one_of
+from pennyworth.config.reading import Field, Section
+from pennyworth.money import Price
+from pennyworth.outcome import Layer
+from pennyworth.plan import ModelSpec, Plan, Provider, Route
+
+POLICIES = ("as_asked",)
+"""The routing policies that a route may name."""
+
+_SWITCHED = {
+    "exact": "answers kept for the same request",
+    "normalised": "answers kept for the same request written differently (spaces, line ends, full-width letters)",
+    "semantic": "answers kept for a question that means the same; nothing looks for them in this version",
+    "coalesced": "identical requests in flight share one call",
+    "stale": "an expired answer stands in for a failing provider, where the route allows it",
+    "routing": "a route's policy; off asks the model as asked",
+}
+LAYERS: tuple[Layer, ...] = tuple(layer for layer in get_args(Layer) if layer in _SWITCHED)
+
+SWITCHES = Section(
+    heading="[switches]",
+    meaning="How much of the traffic takes each optimisation. A request keeps its side of a percentage.",
+    noun=Plan,
+    fields=tuple(Field(key=layer, kind=SWITCH, meaning=_SWITCHED[layer], default="on") for layer in LAYERS),
+)
+
+PROVIDER = Section(
+    heading="[providers.NAME]",
+    meaning="A company or server that is asked. The order matters: the first whose patterns match a model is asked.",
+    noun=Provider,
+    fields=(
+        Field(key="preset", kind=NAME, meaning="the shipped settings to start from", default="NAME, without base_url"),
+        Field(key="base_url", kind=BASE_URL, meaning="up to and with the version", default="the preset's"),
+        Field(
+            key="key_env",
+            kind=VARIABLE,
+            meaning="the environment variable that holds our key there",
+            default="the preset's",
+        ),
+        Field(key="key", kind=SECRET, meaning="the key itself; better kept out of the file", default="none"),
+        Field(key="forward_caller", kind=FLAG, meaning="send the caller's own Authorization instead of a key of ours"),
+        Field(
+            key="models", kind=PATTERNS, meaning="the models asked of it; * is any text", default="the preset's, or *"
+        ),
+        Field(
+            key="price_provider",
+            kind=NAME,
+            meaning="its name in the price book",
+            default="the preset's, or NAME",
+        ),
+        Field(key="headers", kind=HEADERS, meaning="sent with every call; never credentials"),
+        Field(key="connect_timeout", attr="connect_s", kind=POSITIVE_DURATION, meaning="to connect"),
+        Field(key="idle_timeout", attr="idle_s", kind=POSITIVE_DURATION, meaning="between two pieces of a reply"),
+        Field(key="total_timeout", attr="total_s", kind=POSITIVE_DURATION, meaning="for a whole reply, not streamed"),
+    ),
+)
+
+MODEL = Section(
+    heading='[models."NAME"]',
+    meaning="What is known of one model name that callers use.",
+    noun=ModelSpec,
+    fields=(
+        Field(key="provider", kind=NAME, meaning="which provider to ask", default="the first whose patterns match"),
+        Field(key="name", attr="upstream_name", kind=TEXT, meaning="its name at the provider", default="NAME"),
+        Field(
+            key="revision",
+            kind=TEXT,
+            meaning="part of every key: change it after an upgrade, and no answer of the old weights is given again",
+            default="none",
+        ),
+        Field(
+            key="price", kind=TABLE, meaning="a price that overrides the price book, see below", default="the book's"
+        ),
+    ),
+)
+
+_PER_MILLION = "dollars per million tokens"
+PRICE = Section(
+    heading='[models."NAME".price]',
+    meaning="What the model charges. Amounts in quotes are exact.",
+    noun=Price,
+    fields=(
+        Field(key="input", kind=DOLLARS, meaning=f"input: {_PER_MILLION}", required=True),
+        Field(key="output", kind=DOLLARS, meaning=f"output: {_PER_MILLION}", required=True),
+        Field(key="cached", kind=DOLLARS, meaning="input read from the provider's prompt cache", default="as input"),
+        Field(key="cache_write", kind=DOLLARS, meaning="input written to it", default="as input"),
+        Field(key="reasoning", kind=DOLLARS, meaning="reasoning tokens", default="as output"),
+        Field(key="input_audio", kind=DOLLARS, meaning="audio heard", default="as input"),
+        Field(key="output_audio", kind=DOLLARS, meaning="audio spoken", default="as output"),
+        Field(key="per_request", kind=DOLLARS, meaning="dollars for each call, whatever its length"),
+        Field(key="multiplier", kind=FACTOR, meaning="a reseller's factor on everything"),
+    ),
+)
+
+ROUTE = Section(
+    heading="[[routes]]",
+    meaning="Rules for some models. The first route that matches applies; one for everything else is always added.",
+    noun=Route,
+    fields=(
+        Field(key="name", kind=NAME, meaning="shown on receipts; each its own", required=True),
+        Field(key="models", kind=PATTERNS, meaning="the models it is for; * is any text", required=True),
+        Field(key="policy", kind=one_of(POLICIES), meaning="how the target is chosen"),
+        Field(key="switches", kind=TABLE, meaning="as in [switches], for this route", default="those of [switches]"),
+        Field(key="sampled", kind=FLAG, meaning="keep and share answers of requests with temperature above 0"),
+        Field(key="tools", kind=TEXTS, meaning="tools without side effects, whose calls may be kept"),
+        Field(
+            key="stale_if_error",
+            attr="stale_if_error_s",
+            kind=DURATION,
+            meaning="for so long an expired answer may stand in for a failing provider",
+        ),
+        Field(key="fingerprint_epochs", kind=FLAG, meaning="a changed system_fingerprint retires the old answers"),
+        Field(key="ttl", attr="ttl_s", kind=DURATION, meaning="how long answers live", default="by [lifetimes]"),
+    ),
+)
