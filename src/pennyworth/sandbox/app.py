@@ -1,0 +1,214 @@
+"""The sandbox as a raw ASGI application: routes, the wait for each token, and the breaking of connections.
+
+Needs the server of ``serve.py``: it finds the socket's ``Peer`` in ``scope["state"]``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+import msgspec
+
+from pennyworth.sandbox.ask import RefusedError, error_body
+from pennyworth.sandbox.bill import Bill, BillLine
+from pennyworth.sandbox.control import PREFIX, control
+from pennyworth.sandbox.delivery import Delivery
+from pennyworth.sandbox.peer import Peer
+from pennyworth.sandbox.provider import Job, Provider, settle, settle_refused
+from pennyworth.sandbox.settings import Settings
+from pennyworth.sandbox.stats import Stats
+from pennyworth.sandbox.status import body_of, retry_after_of
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+_JSON = (b"content-type", b"application/json")
+_EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+_ALWAYS = ((b"x-sandbox", b"true"), (b"openai-version", b"2020-10-01"), (b"openai-organization", b"sandbox"))
+_BURST = 16
+"""Events sent in a row before the loop may look at its other sockets: only then is a leaving client noticed."""
+
+
+class Sandbox:
+    """A simulated provider. One instance is one provider with its own bill."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.provider = Provider(settings)
+        self.stats = Stats()
+
+    def reset(self) -> None:
+        """Start afresh. Requests under way are settled on the old bill, which nobody reads any more."""
+        self.provider.reset()
+        self.stats = Stats()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path == "/v1/chat/completions" and scope["method"] == "POST":
+            await self._chat(scope, receive, send)
+        elif path.startswith(PREFIX):
+            await self._control(scope, receive, send)
+        else:
+            await self._other(scope["method"], path, send)
+
+    async def _control(self, scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            body = await _body(receive, self.provider.settings.max_body_bytes)
+        except RefusedError as refused:
+            await _respond(send, refused.status, refused.body, [])
+            return
+        status, fields = control(self, scope["method"], scope["path"], scope["query_string"], body)
+        await _respond(send, status, msgspec.json.encode(fields), [])
+
+    async def _chat(self, scope: Message, receive: Receive, send: Send) -> None:
+        peer: Peer = scope["state"]["peer"]
+        credential = _header(scope["headers"], b"authorization")
+        request_id = self.provider.next_id()
+        bill, stats = self.provider.bill, self.stats
+        stats.arrived()
+        try:
+            body = await _body(receive, self.provider.settings.max_body_bytes)
+            job = self.provider.take(body, credential, request_id)
+        except RefusedError as refused:
+            await _respond(send, refused.status, refused.body, [_id_header(request_id)])
+            line = settle_refused(bill, request_id, credential, refused.status)
+        else:
+            line = await _fulfil(job, bill, peer, send)
+        stats.settled(line)
+
+    async def _other(self, method: str, path: str, send: Send) -> None:
+        models = [_model(name) for name in self.provider.settings.prices]
+        if method == "GET" and path == "/v1/models":
+            await _respond(send, 200, msgspec.json.encode({"object": "list", "data": models}), [])
+            return
+        for model in models:
+            if method == "GET" and path == f"/v1/models/{model['id']}":
+                await _respond(send, 200, msgspec.json.encode(model), [])
+                return
+        message = f"Invalid URL ({method} {path}). The sandbox has /v1/chat/completions, /v1/models and {PREFIX}*."
+        await _respond(send, 404, error_body(message, kind="invalid_request_error"), [])
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": 1735689600, "owned_by": "pennyworth-sandbox-simulator"}
+
+
+async def _fulfil(job: Job, bill: Bill, peer: Peer, send: Send) -> BillLine:
+    """Let happen what befalls this request, and settle it."""
+    match job.rule.kind if job.rule else "":
+        case "status" if job.rule:
+            await _respond(send, job.rule.status, body_of(job.rule.status), _error_headers(job))
+            return settle(bill, job, status=job.rule.status, generated=0, completed=False)
+        case "reset":
+            await peer.reset()
+            return settle(bill, job, status=0, generated=0, completed=False)
+        case "hang":
+            await peer.wait()
+            return settle(bill, job, status=0, generated=0, completed=False)
+        case _:
+            generated = await _deliver(job, peer, send)
+            return settle(bill, job, status=200, generated=generated, completed=not peer.gone)
+
+
+async def _deliver(job: Job, peer: Peer, send: Send) -> int:
+    """Send a reply at its pace and end it as planned; how many output tokens were generated by then."""
+    delivery, answer = job.delivery, job.answer
+    if delivery is None or answer is None:
+        raise ValueError(f"{job.request_id} has no reply to deliver")
+    started = asyncio.get_running_loop().time()
+    if job.ask.stream:
+        return answer.reasoning + await _stream(job, delivery, peer, send, started)
+    if job.pace.first_s or job.pace.gap_s:
+        await peer.wait(job.pace.due_s(answer.tokens))
+    if delivery.length is not None and delivery.ending == "end":
+        await _start(job, delivery, send, started)
+        await send({"type": "http.response.body", "body": b"".join([data for data, _ in delivery.steps])})
+        return answer.tokens
+    return max(answer.tokens, await _stream(job, delivery, peer, send, None))
+
+
+async def _stream(job: Job, delivery: Delivery, peer: Peer, send: Send, started: float | None) -> int:
+    """Send step by step, each when it is due (``started`` is ``None``: as fast as may be), and stop when nobody listens."""
+    clock = asyncio.get_running_loop().time
+    paced = started is not None and (job.pace.first_s or job.pace.gap_s)
+    if paced and not await peer.wait(job.pace.first_s):
+        return 0
+    await _start(job, delivery, send, started)
+    generated = 0
+    for number, (data, tokens) in enumerate(delivery.steps):
+        pause = delivery.pause_s or (
+            job.pace.due_s(generated + tokens) - (clock() - started) if paced and started else 0.0
+        )
+        if pause > 0.0 and not await peer.wait(pause):
+            return generated
+        generated += tokens
+        await send({"type": "http.response.body", "body": data, "more_body": True})
+        if not number % _BURST:
+            await asyncio.sleep(0)
+        if peer.gone:
+            return generated
+    await _end(delivery, peer, send)
+    return generated
+
+
+async def _start(job: Job, delivery: Delivery, send: Send, started: float | None) -> None:
+    headers: Headers = [_EVENTS if job.ask.stream else _JSON, _id_header(job.request_id), *_ALWAYS]
+    if started is not None:
+        took_ms = int((asyncio.get_running_loop().time() - started) * 1000)
+        headers.append((b"openai-processing-ms", b"%d" % took_ms))
+    if delivery.length is not None:
+        headers.append((b"content-length", b"%d" % delivery.length))
+    if delivery.gzip:
+        headers.append((b"content-encoding", b"gzip"))
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+async def _end(delivery: Delivery, peer: Peer, send: Send) -> None:
+    match delivery.ending:
+        case "end":
+            await send({"type": "http.response.body", "body": b""})
+        case "hang":
+            await peer.wait()
+        case "cut":
+            await peer.close()
+        case "reset":
+            await peer.reset()
+
+
+async def _respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    head = [_JSON, (b"content-length", b"%d" % len(body)), *_ALWAYS, *headers]
+    await send({"type": "http.response.start", "status": status, "headers": head})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _body(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
+        message = await receive()
+        part = message.get("body", b"")
+        more = message.get("more_body", False)
+        size += len(part)
+        if size > limit:
+            raise RefusedError(413, f"The request body is larger than {limit} bytes.")
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _id_header(request_id: str) -> tuple[bytes, bytes]:
+    return b"x-request-id", b"req_" + request_id.encode()
+
+
+def _error_headers(job: Job) -> Headers:
+    headers = [_id_header(job.request_id)]
+    if job.rule and job.rule.retry_after:
+        headers.append((b"retry-after", retry_after_of(job.rule, time.time()).encode()))
+    return headers
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in headers if key == name), "")
