@@ -108,7 +108,7 @@ def open_runtime(
 def open_prices(plan: Plan) -> PriceBook:
     """The published book, under the operator's overlay if there is one."""
     base = GenaiPrices(plan.prices.stale_after_days)
-    return OverlayPrices(plan.prices.overlay, base) if plan.prices.overlay else base
+    return OverlayPrices(plan.prices.overlay, base, plan.prices.stale_after_days) if plan.prices.overlay else base
 
 
 def open_ledger(plan: Plan) -> SqliteLedger:

@@ -32,7 +32,7 @@ class Books:
         self._keyring = keyring
         self._worker = worker
         self._ids = itertools.count()
-        self._tariffs: LRUCache[tuple[str, str, Price | None, int], Tariff | None] = LRUCache(10_000)
+        self._tariffs: LRUCache[Price, Tariff] = LRUCache(10_000)
         self._run = os.urandom(4).hex()
 
     def next_id(self, wall_s: float) -> str:
@@ -139,6 +139,7 @@ class Books:
             tags=request.tags,
             end_user=self._keyring.pseudonym("end user", request.end_user) if request.end_user else "",
             latency=self._latency(p, now.mono_ns()),
+            price_source=self._source(p.target) if would or spent else "",
             plan=view.plan.digest,
         )
         self._write(p.notes, p.receipt)
@@ -187,15 +188,25 @@ class Books:
         made = self._tariff(target)
         return (made.cost(usage), basis) if made else (ZERO, "unpriced")
 
+    def _price(self, target: Target) -> Price | None:
+        provider = target.provider
+        known_as = provider.price_provider or provider.name
+        return target.price or self._prices.price(known_as, target.model, self._state.clock.wall_s())
+
+    def _source(self, target: Target) -> str:
+        price = self._price(target)
+        return price.source if price else ""
+
     def _tariff(self, target: Target) -> Tariff | None:
-        """The target's price now, ready to charge with; remembered for the hour, the finest grain prices change at."""
-        now_s = self._state.clock.wall_s()
-        name = (target.provider.name, target.model, target.price, int(now_s // 3600))
-        if name not in self._tariffs:
-            provider = target.provider
-            price = target.price or self._prices.price(provider.price_provider or provider.name, target.model, now_s)
-            self._tariffs.insert(name, tariff(price) if price else None)
-        return self._tariffs[name]
+        """The target's price now, ready to charge with. The book is asked each time: prices change by the second."""
+        price = self._price(target)
+        if price is None:
+            return None
+        made = self._tariffs.get(price)
+        if made is None:
+            made = tariff(price)
+            self._tariffs.insert(price, made)
+        return made
 
     def _write(self, notes: list[str], record: Intent | Receipt) -> None:
         try:
