@@ -1,4 +1,4 @@
-"""From a Plan to a running engine: the one file that names concrete adapters.
+"""From a Plan to a running engine: with ``state_dir``, the one file that names concrete adapters.
 
 The Runtime (stores, ledger, journal, connections, state) outlives the Plan; a state directory may be shared by the
 worker processes of one machine. ``state_dir = ":memory:"`` keeps everything in this process.
@@ -6,11 +6,7 @@ worker processes of one machine. ``state_dir = ":memory:"`` keeps everything in 
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
-from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
@@ -25,25 +21,44 @@ from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.off import NoSimilar
 from pennyworth.engine.pilot import Pilot
 from pennyworth.engine.state import State
-from pennyworth.errors import ConfigError
+from pennyworth.engine.triage import Triage
 from pennyworth.ledgers.folder import JournalFolder
 from pennyworth.ledgers.journal import FileJournal
 from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
-from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.plan import Plan
 from pennyworth.ports import Clock, ControlRow, Journal, Ledger, PriceBook, Store, Upstream
 from pennyworth.prices.genai import GenaiPrices
 from pennyworth.prices.overlay import OverlayPrices
-from pennyworth.stores.control import MemoryControl, SqliteControl
+from pennyworth.state_dir import (
+    JOURNAL,
+    MEMORY,
+    Report,
+    deployment_secret,
+    open_answers,
+    open_control,
+    open_folder,
+    open_keyring,
+    open_ledger,
+    state_dir,
+)
+from pennyworth.stores.control import MemoryControl
 from pennyworth.stores.memory import MemoryStore
-from pennyworth.stores.sqlite import SqliteStore
 from pennyworth.stores.tiered import TieredStore
 from pennyworth.upstreams.http import HttpUpstream
 
-MEMORY = ":memory:"
-
-Report = Callable[[str, str], None]
-"""``report(part, what)``: one log line about something of ours that failed."""
+__all__ = [
+    "MEMORY",
+    "Parts",
+    "Report",
+    "Runtime",
+    "deployment_secret",
+    "open_control",
+    "open_folder",
+    "open_keyring",
+    "open_ledger",
+    "open_prices",
+    "open_runtime",
+]
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -71,7 +86,7 @@ class Runtime:
         rules = compile_rules(plan.lifetimes, plan.default_lifetime)
         keeper = Keeper(self.state, parts.store, similar, parts.control, rules)
         pilot = Pilot(self.state, parts.upstream, books, lookup, keeper)
-        self.engine = Engine(self.state, lookup, similar, books, keeper, pilot)
+        self.engine = Engine(self.state, Triage(parts.keyring), lookup, similar, books, keeper, pilot)
         self._background = Background(self.state, parts.control, parts.store)
 
     def start(self) -> None:
@@ -111,24 +126,6 @@ def open_prices(plan: Plan) -> PriceBook:
     return OverlayPrices(plan.prices.overlay, base, plan.prices.stale_after_days) if plan.prices.overlay else base
 
 
-def open_ledger(plan: Plan) -> SqliteLedger:
-    """The ledger of a state directory, for reading while workers write it."""
-    return SqliteLedger(_state_dir(plan) / "ledger.db")
-
-
-def open_control(plan: Plan) -> SqliteControl:
-    return SqliteControl(_state_dir(plan) / "control.db")
-
-
-def open_folder(plan: Plan, ledger: SqliteLedger, report: Report, worker: str = "") -> JournalFolder:
-    folder = _state_dir(plan) / "journal"
-    return JournalFolder(folder, ledger, worker=worker, on_trouble=lambda what: report("ledger", what))
-
-
-def open_keyring(plan: Plan) -> Keyring:
-    return Keyring(deployment_secret(_state_dir(plan)))
-
-
 def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream) -> Parts:
     spec = plan.cache
     near = MemoryStore(spec.l1_entries, spec.l1_bytes)
@@ -137,17 +134,10 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream) -> Parts
         control = MemoryControl()
         keyring = Keyring(secrets.token_bytes(32))
         return Parts(near, control, MemoryJournal(memory), memory, open_prices(plan), upstream, keyring)
-    folder = _state_dir(plan)
     keyring = open_keyring(plan)
-    far = SqliteStore(
-        folder / "answers.db",
-        keyring.derive("store"),
-        spec.max_entries,
-        spec.max_bytes,
-        on_trouble=lambda what: report("store", what),
-    )
+    far = open_answers(plan, keyring, report)
     ledger = open_ledger(plan)
-    journal = FileJournal(folder / "journal", worker)
+    journal = FileJournal(state_dir(plan) / JOURNAL, worker)
     return Parts(
         store=TieredStore(near, far, spec.slow_s),
         control=open_control(plan),
@@ -158,39 +148,3 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream) -> Parts
         keyring=keyring,
         folder=open_folder(plan, ledger, report, worker),
     )
-
-
-def _state_dir(plan: Plan) -> Path:
-    path = Path(plan.state_dir)
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(
-            "state_dir", f"{plan.state_dir!r} cannot be made: {error}", "Name a writable directory"
-        ) from error
-    return path
-
-
-def deployment_secret(folder: Path) -> bytes:
-    """The secret every key and seal derives from; made once, readable by its owner only. Losing it empties the cache."""
-    path = folder / "secret"
-    try:
-        made = secrets.token_bytes(32)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.touch(mode=0o600)
-        temporary.write_bytes(made)
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)  # whole or not at all; whoever comes second takes the first one's
-        temporary.unlink()
-        secret = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(
-            "state_dir", f"{path} cannot be read or made: {error}", "Make it readable for this user"
-        ) from error
-    if len(secret) < 32:
-        raise ConfigError(
-            "state_dir",
-            f"{path} holds {len(secret)} bytes, not 32",
-            "Delete it: a new one is made, the cache starts empty",
-        )
-    return secret
