@@ -5,7 +5,6 @@ A reload swaps the Plan whole; a request keeps the Plan it started with.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Literal
 
 import msgspec
@@ -99,10 +98,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     revision: str = ""
     price: Price | None = None
+    name: str = ""
 
-    @property
-    def name(self) -> str:
-        return f"{self.provider.name}/{self.model}"
+    def __post_init__(self) -> None:
+        """``name`` is always ``provider/model``; made once, since it is asked for all the time."""
+        msgspec.structs.force_setattr(self, "name", f"{self.provider.name}/{self.model}")
 
 
 class Lifetime(msgspec.Struct, frozen=True, kw_only=True):

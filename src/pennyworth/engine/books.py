@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from typing import NamedTuple
 
 from cachebox import LRUCache
 
@@ -21,6 +22,13 @@ from pennyworth.request import Caller
 from pennyworth.view import View
 
 
+class _Rate(NamedTuple):
+    """A target's latest price and the tariff made of it."""
+
+    price: Price
+    tariff: Tariff
+
+
 class Books:
     """Prices what happened and acknowledges it in the journal. A journal that refuses fails no request: the receipt
     is still counted, and the fact is on the next receipt and in a metric."""
@@ -32,7 +40,7 @@ class Books:
         self._keyring = keyring
         self._worker = worker
         self._ids = itertools.count()
-        self._tariffs: LRUCache[Price, Tariff] = LRUCache(10_000)
+        self._rates: LRUCache[str, _Rate] = LRUCache(10_000)
         self._run = os.urandom(4).hex()
 
     def next_id(self, wall_s: float) -> str:
@@ -139,7 +147,7 @@ class Books:
             tags=request.tags,
             end_user=self._keyring.pseudonym("end user", request.end_user) if request.end_user else "",
             latency=self._latency(p, now.mono_ns()),
-            price_source=self._source(p.target) if would or spent else "",
+            price_source=self._source(p.target) if would.pico else "",
             plan=view.plan.digest,
         )
         self._write(p.notes, p.receipt)
@@ -185,28 +193,26 @@ class Books:
         ), "estimated"
 
     def _cost(self, target: Target, usage: Usage, basis: Basis) -> tuple[Money, Basis]:
-        made = self._tariff(target)
-        return (made.cost(usage), basis) if made else (ZERO, "unpriced")
+        made = self._rate(target)
+        return (made.tariff.cost(usage), basis) if made else (ZERO, "unpriced")
 
-    def _price(self, target: Target) -> Price | None:
-        provider = target.provider
-        known_as = provider.price_provider or provider.name
-        return target.price or self._prices.price(known_as, target.model, self._state.clock.wall_s())
-
-    def _source(self, target: Target) -> str:
-        price = self._price(target)
-        return price.source if price else ""
-
-    def _tariff(self, target: Target) -> Tariff | None:
+    def _rate(self, target: Target) -> _Rate | None:
         """The target's price now, ready to charge with. The book is asked each time: prices change by the second."""
-        price = self._price(target)
+        provider = target.provider
+        price = target.price or self._prices.price(
+            provider.price_provider or provider.name, target.model, self._state.clock.wall_s()
+        )
         if price is None:
             return None
-        made = self._tariffs.get(price)
-        if made is None:
-            made = tariff(price)
-            self._tariffs.insert(price, made)
-        return made
+        last = self._rates.get(target.name)
+        if last is None or last.price is not price:
+            last = _Rate(price, tariff(price))
+            self._rates.insert(target.name, last)
+        return last
+
+    def _source(self, target: Target) -> str:
+        last = self._rates.get(target.name)
+        return last.price.source if last else ""
 
     def _write(self, notes: list[str], record: Intent | Receipt) -> None:
         try:
@@ -218,7 +224,10 @@ class Books:
 
 def _paid(attempts: list[AttemptNote]) -> tuple[Money, Basis]:
     """What the calls cost together; as certain as the least certain of them."""
-    if len(attempts) == 1:
-        return attempts[0].spent, attempts[0].basis
+    match attempts:
+        case []:
+            return ZERO, "none"
+        case [only]:
+            return only.spent, only.basis
     total = sum((attempt.spent for attempt in attempts), ZERO)
     return total, savings.weakest(*(attempt.basis for attempt in attempts))

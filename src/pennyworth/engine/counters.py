@@ -14,6 +14,8 @@ from pennyworth.outcome import Receipt
 BUCKETS_MS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0, 30000.0)
 """Upper edges of the latency histogram, milliseconds; one more bucket holds the rest."""
 
+_MOST_TARGETS = 500
+
 
 class Histogram(msgspec.Struct):
     """Counts per bucket, and the sum in milliseconds."""
@@ -78,11 +80,17 @@ class Counters(msgspec.Struct):
         for layer, amount in receipt.saved.items():
             _add(self.saved, layer, amount.pico)
         for attempt in receipt.attempts:
-            _add(self.upstream_calls, f"{attempt.target}/{attempt.status}")
+            self._count_call(attempt.target, attempt.status)
         for note in receipt.notes:
             _add(self.troubles, note.partition(":")[0])
-        self.estimated += receipt.would_basis == "estimated"
-        self.unpriced += receipt.would_basis == "unpriced"
+        self.estimated += "estimated" in (receipt.basis, receipt.would_basis)  # as the ledger's totals count it
+        self.unpriced += "unpriced" in (receipt.basis, receipt.would_basis)
+
+    def _count_call(self, target: str, status: int) -> None:
+        """Callers choose the model, so the number of targets has an end here: the rest are counted together."""
+        name = f"{target}/{status}"
+        known = name in self.upstream_calls or len(self.upstream_calls) < _MOST_TARGETS
+        _add(self.upstream_calls, name if known else f"other/{status}")
 
     def merge(self, other: Counters) -> None:
         """Adds another process's counters."""

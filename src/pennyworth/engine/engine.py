@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
-from cachebox import LRUCache
-
-from pennyworth.decide import admit, cacheable, switches, trouble
+from pennyworth.decide import admit, switches, trouble
 from pennyworth.decide.admit import Refuse
 from pennyworth.engine import heads
 from pennyworth.engine.books import Books
@@ -23,8 +21,8 @@ from pennyworth.engine.pilot import Pilot
 from pennyworth.engine.relay import Relay
 from pennyworth.engine.replays import Replays
 from pennyworth.engine.state import State
+from pennyworth.engine.triage import Triage
 from pennyworth.outcome import Kept, Layer
-from pennyworth.plan import Plan, Route, Target
 from pennyworth.ports import Similar
 from pennyworth.request import Caller, Key, Request
 from pennyworth.view import View
@@ -38,7 +36,7 @@ class Engine:
     """Made by ``assemble``; one per process. ``state`` is what it knows, ``keeper.change`` how the control row moves."""
 
     def __init__(
-        self, state: State, lookup: Lookup, similar: Similar, books: Books, keeper: Keeper, pilot: Pilot
+        self, state: State, triage: Triage, lookup: Lookup, similar: Similar, books: Books, keeper: Keeper, pilot: Pilot
     ) -> None:
         self.state = state
         self.keeper = keeper
@@ -48,7 +46,7 @@ class Engine:
         self._pilot = pilot
         self._lookup = lookup
         self._replays = Replays(books)
-        self._known: tuple[Plan | None, LRUCache[str, tuple[Target | Refuse, Route]]] = (None, LRUCache(1))
+        self._triage = triage
 
     async def handle(self, request: Request) -> Reply | Relay:
         """Serves one request."""
@@ -56,15 +54,12 @@ class Engine:
         match admit.admit(request, view):
             case Refuse() as no:
                 return self.refuse(request.caller, view, no, request.model)
-        target, route = self._where(request.model, view.plan)
-        if isinstance(target, Refuse):
-            return self.refuse(request.caller, view, target, request.model)
-        enabled = view.plan.enabled and view.control.enabled
-        verdict = cacheable.verdict(request, route, enabled, target.model)
-        p = Passage(self._books.next_id(view.wall_s), request, view, target, route, verdict)
-        self._lookup.name(p)
-        if verdict.why == "sampled" and p.exact is not None:
-            p.repeats_sample = self.state.sampled_again(p.exact)
+        case = self._triage.decide(request, view)
+        if isinstance(case, Refuse):
+            return self.refuse(request.caller, view, case, request.model)
+        p = Passage(self._books.next_id(view.wall_s), view, case)
+        if case.verdict.why == "sampled" and case.key is not None:
+            p.repeats_sample = self.state.sampled_again(case.key)
         if reply := await self.try_hit(p):
             return reply
         if request.directives.only_if_cached:
@@ -133,15 +128,3 @@ class Engine:
 
     def _allows(self, layer: Layer, p: Passage, key: Key) -> bool:
         return switches.allows(layer, p.route, p.view.plan, p.view.control, key)
-
-    def _where(self, model: str, plan: Plan) -> tuple[Target | Refuse, Route]:
-        """The target and route of a model name; remembered for as long as the Plan stands."""
-        known_for, known = self._known
-        if known_for is not plan:
-            known = LRUCache(10_000)
-            self._known = (plan, known)
-        found = known.get(model)
-        if found is None:
-            found = (admit.resolve(model, plan), admit.route_for(model, plan))
-            known.insert(model, found)
-        return found

@@ -55,7 +55,7 @@ class Keeper:
         """A question asked often earns life: the kept entry is put again with a later expiry."""
         asked = msgspec.structs.replace(kept, asks=self._state.asked_again(kept.key, kept.asks))
         kind = self._kinds.get(kept.answer.kind)
-        if kind is None or asked.asks % p.view.plan.cache.earn_after:
+        if kind is None or asked.asks % max(1, p.view.plan.cache.earn_after):
             return
         later = lifetime.renewed(asked, lifetime.on_route(kind, p.route), p.view.wall_s, p.view.plan.cache)
         if later is not None:

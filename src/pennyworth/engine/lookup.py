@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from cachebox import LRUCache
-
 from pennyworth.decide import lifetime, normalise, switches
 from pennyworth.decide.key import Keyring
 from pennyworth.engine.passage import Passage
 from pennyworth.engine.state import State
 from pennyworth.errors import StoreError
 from pennyworth.outcome import Kept, Layer
-from pennyworth.plan import Target
 from pennyworth.ports import Store
-from pennyworth.request import Key, Request
+from pennyworth.request import Key
 
 
 class Found(NamedTuple):
@@ -24,42 +21,15 @@ class Found(NamedTuple):
     served: Literal["exact", "normalised"]
 
 
-class Made(NamedTuple):
-    """A key and all it was made for. Holding the request keeps its ``id`` from being used again."""
-
-    request: Request
-    at: tuple[Target, str, int]
-    key: Key | None
-
-
-_SMALL = 4096
-
-
 class Lookup:
     def __init__(self, state: State, store: Store, keyring: Keyring) -> None:
         self._state = state
         self._store = store
         self._keyring = keyring
-        self._made: LRUCache[int, Made] = LRUCache(1024)
 
     @property
     def immediate(self) -> bool:
         return self._store.immediate
-
-    def name(self, p: Passage) -> None:
-        """Makes the exact key, where the request may have one."""
-        if p.verdict.look or p.verdict.keep or p.verdict.why == "sampled":
-            p.exact = self._exact(p, p.view.control.revisions.get(p.request.model, 0))
-
-    def _exact(self, p: Passage, epoch: int) -> Key | None:
-        """The exact key; not made twice for a request that the door remembers and so hands in as the same object."""
-        known = self._made.get(id(p.request))
-        if known is not None and known.request is p.request and known.at == (p.target, p.route.name, epoch):
-            return known.key
-        key = self._keyring.exact(p.request, p.target, p.route.name, epoch)
-        if len(p.request.body) <= _SMALL:
-            self._made.insert(id(p.request), Made(p.request, (p.target, p.route.name, epoch), key))
-        return key
 
     async def find(self, p: Passage) -> Found | None:
         """A live answer to this question. An expired one that may stand in for an error is left on the passage."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pennyworth.decide.cacheable import Verdict
+from pennyworth.engine.triage import Case
 from pennyworth.outcome import AttemptNote, Kept, Receipt
-from pennyworth.plan import Route, Target
-from pennyworth.request import Key, Request
+from pennyworth.request import Key
 from pennyworth.view import View
 
 
@@ -44,16 +43,16 @@ class Passage:
         "view",
     )
 
-    def __init__(self, id: str, request: Request, view: View, target: Target, route: Route, verdict: Verdict) -> None:
+    def __init__(self, id: str, view: View, case: Case) -> None:
         self.id = id
-        self.request = request
+        self.request = case.request
         self.view = view
-        self.target = target
-        self.route = route
-        self.verdict = verdict
-        self.reason = verdict.reason
+        self.target = case.target
+        self.route = case.route
+        self.verdict = case.verdict
+        self.reason = case.verdict.reason
         self.epoch = view.control.epoch
-        self.exact: Key | None = None
+        self.exact: Key | None = case.key
         self.normalised: Key | None = None
         self.shares = False
         self.leads = False

@@ -72,9 +72,7 @@ class PublicDoor:
             body = await read_body(headers, receive, plan.limits.max_body_bytes)
             if body is None:
                 return None
-            return chat.read_request(
-                body, headers, caller, vary=plan.cache.vary_headers, max_depth=plan.limits.max_depth
-            )
+            return self._reader.read(body, headers, caller)
         except RequestError as error:
             no = Refuse(error.status, error.code, error.message)
             reply = self._engine.refuse(caller, self._engine.state.snapshot(), no, param=error.param)

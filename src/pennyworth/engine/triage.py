@@ -1,0 +1,80 @@
+"""The decisions that depend on the request and the Plan alone: target, route, verdict, exact key.
+
+All pure, so they are remembered: applications send the same bytes again and again, the door then hands in the same
+``Request`` object, and nothing has to be decided twice until the Plan, the kill switch or the model's epoch changes.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from cachebox import LRUCache
+
+from pennyworth.decide import admit, cacheable
+from pennyworth.decide.admit import Refuse
+from pennyworth.decide.cacheable import Verdict
+from pennyworth.decide.key import Keyring
+from pennyworth.plan import Plan, Route, Target
+from pennyworth.request import Key, Request
+from pennyworth.view import View
+
+_SMALL = 4096
+"""Requests with a larger body are not remembered, so that the memory stays bounded by bytes too."""
+
+
+class Case(msgspec.Struct, frozen=True):
+    """What was decided, and for what. Holding the request keeps its ``id`` from being used for another one."""
+
+    request: Request
+    plan: Plan
+    enabled: bool
+    epoch: int
+    target: Target
+    route: Route
+    verdict: Verdict
+    key: Key | None
+
+
+class Triage:
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+        self._cases: LRUCache[int, Case] = LRUCache(1024)
+        self._places: LRUCache[str, tuple[Target | Refuse, Route]] = LRUCache(10_000)
+        self._plan: Plan | None = None
+
+    def decide(self, request: Request, view: View) -> Case | Refuse:
+        """Where the request goes and what the cache may do with it, or why it goes nowhere."""
+        plan, control = view.plan, view.control
+        enabled = plan.enabled and control.enabled
+        epoch = control.revisions.get(request.model, 0)
+        known = self._cases.get(id(request))
+        if (
+            known is not None
+            and known.request is request
+            and known.plan is plan
+            and known.enabled is enabled
+            and known.epoch == epoch
+        ):
+            return known
+        case = self._decide(request, plan, enabled, epoch)
+        if isinstance(case, Case) and len(request.body) <= _SMALL:
+            self._cases.insert(id(request), case)
+        return case
+
+    def _decide(self, request: Request, plan: Plan, enabled: bool, epoch: int) -> Case | Refuse:
+        target, route = self._place(request.model, plan)
+        if isinstance(target, Refuse):
+            return target
+        verdict = cacheable.verdict(request, route, enabled, target.model)
+        named = verdict.look or verdict.keep or verdict.why == "sampled"
+        key = self._keyring.exact(request, target, route.name, epoch) if named else None
+        return Case(request, plan, enabled, epoch, target, route, verdict, key)
+
+    def _place(self, model: str, plan: Plan) -> tuple[Target | Refuse, Route]:
+        if self._plan is not plan:
+            self._places.clear()
+            self._plan = plan
+        found = self._places.get(model)
+        if found is None:
+            found = (admit.resolve(model, plan), admit.route_for(model, plan))
+            self._places.insert(model, found)
+        return found
