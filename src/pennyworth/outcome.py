@@ -25,6 +25,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         raw: the reply's bytes as the provider sent them: JSON, or server-sent events when ``streamed``.
+        whole: the provider ended the body itself; what came is all it wanted to say, whatever it is worth.
         finishes: the terminal reason of each choice, by index; a missing one means the reply is not whole.
         served_by: the model the provider says answered.
         text: what was generated before a break, for an estimate of its tokens; "" where usage is known.
@@ -38,6 +39,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     raw: bytes = b""
     streamed: bool = False
+    whole: bool = False
     usage: Usage | None = None
     finishes: tuple[str, ...] = ()
     served_by: str = ""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pennyworth.decide import invalidate
 from pennyworth.engine.relay import Relay
 from pennyworth.plan import Limits, Route
 from pennyworth.testing.scripted import chat_events, chat_json, error_json, fail, reply, stream
@@ -81,6 +82,63 @@ async def test_the_last_caller_leaving_closes_the_call_and_books_an_estimate(hou
     assert receipt.spent.pico > 0
     h.upstream._script.append(reply(json=chat_json("fresh")))
     assert (await h.ask("a question of some length")).text == "fresh"
+
+
+async def test_a_caller_who_leaves_before_anything_was_sent_is_settled_and_costs_nothing(house: MakeHouse) -> None:
+    h = await house()
+    caller = await h.begin("q")
+    assert isinstance(caller, Relay)
+    caller.close()
+    await asyncio.gather(*[flight.task for flight in h.engine.flights.all() if flight.task])
+    assert not h.upstream.calls
+    assert (h.last().ending, h.last().spent.pico, h.last().attempts) == ("caller_left", 0, ())
+
+
+async def test_a_purge_divides_those_who_asked_before_it_from_those_who_ask_after(house: MakeHouse) -> None:
+    gate = asyncio.Event()
+    h = await house([reply(json=chat_json("old"), head=gate), reply(json=chat_json("new"))])
+    before = asyncio.create_task(hear(await h.begin("q")))
+    await h.upstream.until_calls(1)
+    h.engine.keeper.change(lambda row: invalidate.purge(row, "all", "", h.clock.now_s))
+    assert (await h.ask("q")).text == "new"
+    gate.set()
+    assert (await before).text == "old"
+    assert (await h.ask("q")).text == "new"
+
+
+async def test_an_odd_but_whole_body_is_passed_on_as_it_came(house: MakeHouse) -> None:
+    h = await house([reply(body=b'{"choices":[{"index":0,"message":{"content":"no reason"}}]}'), reply(204)])
+    heard = await h.ask("q")
+    assert (heard.status, heard.body) == (200, b'{"choices":[{"index":0,"message":{"content":"no reason"}}]}')
+    assert (await h.ask("q2")).status == 204
+
+
+async def test_done_without_a_reason_is_one_call_and_no_complete_answer(house: MakeHouse) -> None:
+    h = await house([stream(chat_events(["x"], finish=None))])
+    heard = await h.ask("q", stream=True)
+    assert b"[DONE]" not in heard.body
+    assert b'"error"' in heard.body
+    assert len(h.last().attempts) == 1
+
+
+async def test_a_caller_who_leaves_while_a_stale_answer_is_at_hand_is_settled_too(house: MakeHouse) -> None:
+    script = [reply(json=chat_json("kept")), reply(503, json=error_json("down"))]
+    h = await house(script, routes=(Route(stale_if_error_s=86400),))
+    await h.ask("q")
+    h.clock.now_s += 7200
+    caller = await h.begin("q")
+    assert isinstance(caller, Relay)
+    await asyncio.gather(*[flight.task for flight in h.engine.flights.all() if flight.task])
+    caller.close()
+    assert h.last().ending == "caller_left"
+    assert len(h.last().attempts) == 1
+
+
+async def test_a_redirect_is_not_followed_and_says_where_to_look(house: MakeHouse) -> None:
+    h = await house([reply(307, headers={"location": "http://evil.example/"})])
+    heard = await h.ask("q")
+    assert heard.status == 502
+    assert b"base_url" in heard.body
 
 
 async def test_an_outcome_that_is_not_kept_is_shared_and_serialises_nobody(house: MakeHouse) -> None:

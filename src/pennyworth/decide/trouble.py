@@ -17,27 +17,48 @@ class Trouble(msgspec.Struct, frozen=True):
     body: bytes = b""
 
 
+def gives(outcome: Outcome) -> bool:
+    """There is a reply to give. A JSON body that came whole is passed on however odd it is: a direct caller would have
+    got it too. A stream that did not end as streams end is not: its reader could take the part for the whole."""
+    if not 200 <= outcome.status < 300 or outcome.ending == "caller_left":
+        return False
+    return outcome.ending != "cut" or (outcome.whole and not outcome.streamed)
+
+
 def failed(outcome: Outcome) -> bool:
     """The provider gave nothing of use, for a reason that may pass: no answer, a broken one, or an overload."""
-    return outcome.ending == "cut" or (
-        outcome.ending == "error" and (outcome.status in (0, 408, 429) or outcome.status >= 500)
-    )
+    if outcome.status in (0, 408, 429) or outcome.status >= 500:
+        return True
+    return outcome.ending == "cut" and not gives(outcome)
+
+
+def status_of(outcome: Outcome) -> int:
+    """The HTTP status for a caller who has not been given anything yet."""
+    if outcome.status >= 400:
+        return outcome.status
+    return 504 if "timed out" in outcome.fault else 502
 
 
 def explain(outcome: Outcome, target: Target) -> Trouble:
     """What to tell the caller of a failed call to ``target``."""
-    provider = target.provider
-    if outcome.status == 401 and not provider.forward_caller:
+    provider, status = target.provider, status_of(outcome)
+    if outcome.status in (401, 403) and not provider.forward_caller:
         return Trouble(
-            401,
+            status,
             "upstream_authentication",
-            f"{target.name} refused our credential ({provider.key_source or 'no key configured'}): "
-            f"a wrong or revoked key, a key that already begins with 'Bearer ', or a base URL of another company "
-            f"({provider.base_url}). Check providers.{provider.name}.",
+            f"{target.name} refused our credential with {status} ({provider.key_source or 'no key configured'}): "
+            f"a wrong or revoked key, one that may not use this model, one that already begins with 'Bearer ', or a "
+            f"base URL of another company ({provider.base_url}). Check providers.{provider.name}.",
         )
     if outcome.status >= 400:
-        return Trouble(outcome.status, "upstream_error", f"{target.name} answered {outcome.status}.", outcome.raw)
+        return Trouble(status, "upstream_error", f"{target.name} answered {status}.", outcome.raw)
+    if outcome.status >= 300:
+        return Trouble(
+            status,
+            "upstream_redirect",
+            f"{target.name} answered {outcome.status}, a redirect, which is not followed: a credential belongs to one "
+            f"host. Check providers.{provider.name}.base_url = {provider.base_url}.",
+        )
     if outcome.status == 0:
-        status = 504 if "timed out" in outcome.fault else 502
         return Trouble(status, "upstream_unreachable", f"{target.name} could not be asked: {outcome.fault}.")
-    return Trouble(502, "upstream_broken", f"{target.name} sent no usable reply: {outcome.fault}.")
+    return Trouble(status, "upstream_broken", f"{target.name} sent no usable reply: {outcome.fault}.")

@@ -9,10 +9,13 @@ from pennyworth.request import Key
 
 
 class Flights:
-    """Flights by exact key, and all flights, shared or not, for the day they have to be ended."""
+    """Flights by exact key and purge epoch, and all flights, shared or not, for the day they have to be ended.
+
+    What was asked for before a purge must not be given to who asks after it, so a flight is joined within its epoch.
+    """
 
     def __init__(self) -> None:
-        self._shared: dict[Key, Flight] = {}
+        self._shared: dict[tuple[Key, int], Flight] = {}
         self._all: set[Flight] = set()
 
     def __len__(self) -> int:
@@ -21,19 +24,20 @@ class Flights:
     def all(self) -> list[Flight]:
         return list(self._all)
 
-    def find(self, key: Key) -> Flight | None:
-        flight = self._shared.get(key)
-        return flight if flight is not None and not flight.over else None
+    def find(self, key: Key, epoch: int) -> Flight | None:
+        """A flight under way."""
+        flight = self._shared.get((key, epoch))
+        return flight if flight is not None and flight.wanted and not flight.over else None
 
-    def add(self, flight: Flight, key: Key | None) -> None:
+    def add(self, flight: Flight, key: Key | None, epoch: int) -> None:
         self._all.add(flight)
         if key is not None:
-            self._shared[key] = flight
+            self._shared[key, epoch] = flight
 
-    def remove(self, flight: Flight, key: Key | None) -> None:
+    def remove(self, flight: Flight, key: Key | None, epoch: int) -> None:
         self._all.discard(flight)
-        if key is not None and self._shared.get(key) is flight:
-            del self._shared[key]
+        if key is not None and self._shared.get((key, epoch)) is flight:
+            del self._shared[key, epoch]
 
     def abort(self, why: str) -> list[asyncio.Task[None]]:
         """Ends every flight; readers are told why. Returns the tasks that are ending."""

@@ -83,7 +83,7 @@ class Engine:
 
     def _join_or_lead(self, p: Passage) -> Relay:
         p.shares = p.verdict.share and p.exact is not None and self._allows("coalesced", p, p.exact)
-        flight = self.flights.find(p.exact) if p.shares and p.exact else None
+        flight = self.flights.find(p.exact, p.epoch) if p.shares and p.exact else None
         if flight is not None:
             p.reason = "joined an identical request in flight"
         elif p.verdict.look:
@@ -95,9 +95,9 @@ class Engine:
         p.leads = True
         key = p.exact if p.shares else None
         flight = Flight()
-        self.flights.add(flight, key)
+        self.flights.add(flight, key, p.epoch)
         flight.task = asyncio.get_running_loop().create_task(self._pilot.fly(flight, p))
-        flight.task.add_done_callback(lambda _: self.flights.remove(flight, key))
+        flight.task.add_done_callback(lambda _: self.flights.remove(flight, key, p.epoch))
         return flight
 
     def _ask_again(self, p: Passage, flight: Flight) -> Flight | None:
@@ -107,7 +107,7 @@ class Engine:
         if flight.outcome is None or not trouble.failed(flight.outcome):
             return None
         p.retried = True
-        return self.flights.find(p.exact) or self._lead(p)
+        return self.flights.find(p.exact, p.epoch) or self._lead(p)
 
     def _relay(self, p: Passage, flight: Flight) -> Relay:
         return Relay(p, flight, self._books, self._replays, self._ask_again)

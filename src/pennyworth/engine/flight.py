@@ -38,6 +38,8 @@ class Flight:
         self.bare: list[bytes] = []
         self.task: asyncio.Task[None] | None = None
         self.aborted = ""
+        self.wanted = True
+        self._flying = False
         self._readers = 0
         self.pushed = 0
         self._taken = 0
@@ -60,11 +62,17 @@ class Flight:
         if self._readers <= 0 and self.outcome is None and self.stand_in is None:
             self.abort("")
 
+    def take_off(self) -> bool:
+        """The task has begun to run: from now on cancelling it is how to end the flight."""
+        self._flying = True
+        return self.wanted
+
     def abort(self, why: str) -> None:
         """Ends the flight from our side: ``why`` is what readers are told ("" = nobody is left to tell)."""
         self.aborted = why
-        if self.task is not None and not self.task.done():
-            self.task.cancel()
+        self.wanted = False
+        if self._flying and self.task is not None and not self.task.done():
+            self.task.cancel()  # a task that has not begun would never run its ending: it looks at ``wanted`` first
 
     def push(self, events: list[bytes]) -> None:
         """Hands events on; the reply counts as begun from here on."""

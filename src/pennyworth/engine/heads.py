@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pennyworth.decide import trouble
 from pennyworth.engine.passage import Passage
 from pennyworth.outcome import Kept, Outcome, Receipt
 from pennyworth.wire.headers import quoted
@@ -53,11 +54,22 @@ def of_stream(p: Passage, upstream: tuple[tuple[str, str], ...]) -> Headers:
 
 def of_whole(p: Passage, receipt: Receipt, upstream: tuple[tuple[str, str], ...], outcome: Outcome) -> Headers:
     return [
-        EVENTS if p.request.stream and outcome.status < 400 else JSON,
+        _type_of(p, upstream, outcome),
         (b"cache-status", cache_status(p).encode()),
         *of_receipt(receipt),
         *passed_on(upstream),
     ]
+
+
+def _type_of(p: Passage, upstream: tuple[tuple[str, str], ...], outcome: Outcome) -> tuple[bytes, bytes]:
+    """Events or JSON, as asked; a provider's own error page keeps the type it came with."""
+    if trouble.gives(outcome) and outcome.ending not in ("cut", "error"):
+        return EVENTS if p.request.stream else JSON
+    told = trouble.explain(outcome, p.target) if not trouble.gives(outcome) else None
+    if told is not None and not told.body:
+        return JSON
+    kind = next((value for name, value in upstream if name == "content-type"), "application/json")
+    return (b"content-type", kind.encode("latin-1", "replace"))
 
 
 def cache_status(p: Passage) -> str:

@@ -17,6 +17,8 @@ from pennyworth.outcome import Ending, Outcome
 from pennyworth.ports import Upstream
 from pennyworth.routing import POLICIES, Seen
 
+_NEVER_LEFT = Outcome(ending="caller_left", status=0, fault="every caller left before the call was made")
+
 
 class Pilot:
     def __init__(self, state: State, upstream: Upstream, books: Books, lookup: Lookup, keeper: Keeper) -> None:
@@ -29,10 +31,11 @@ class Pilot:
     async def fly(self, flight: Flight, p: Passage) -> None:
         """The whole flight. It ends with the leader's receipt written and every reader told, whatever happens."""
         try:
-            if await self._look_again(flight, p):
+            if flight.take_off() and await self._look_again(flight, p):
                 return
-            outcome = await self._follow_policy(flight, p)
+            outcome = await self._follow_policy(flight, p) if flight.wanted else _NEVER_LEFT
             self._land(flight, p, outcome)
+            flight.finish()  # nobody waits for the keeping
             await self._keeper.keep(p, outcome)
         except Exception as error:  # the engine's edge: a defect of ours must not leave readers waiting for ever
             self._state.trouble("engine", f"{type(error).__name__}: {error}")
@@ -74,6 +77,6 @@ class Pilot:
             return  # each reader's receipt is written when it is given the stale answer
         flight.settle(outcome, p.attempts[-1].usage if p.attempts else None)
         ending: Ending = "caller_left" if p.left else outcome.ending
-        gave = outcome.status == 200 and outcome.ending not in ("cut", "caller_left") and not p.left
-        status = 499 if p.left else (200 if flight.fed else trouble.explain(outcome, p.target).status)
-        self._books.settle(p, served="upstream" if gave else "none", ending=ending, status=200 if gave else status)
+        gave = not p.left and trouble.gives(outcome)
+        status = 499 if p.left else 200 if flight.fed else outcome.status if gave else trouble.status_of(outcome)
+        self._books.settle(p, served="upstream" if gave else "none", ending=ending, status=status)

@@ -77,8 +77,8 @@ class Relay:
         if self._p.receipt is None:
             self._p.left = True
         self._flight.leave()
-        if self._p.receipt is None and not self._p.leads:
-            self._books.settle(self._p, served="coalesced", ending="caller_left", status=499)
+        if self._p.receipt is None and (not self._p.leads or self._flight.stand_in is not None):
+            self._books.settle(self._p, served="none", ending="caller_left", status=499)
 
     def _join(self, flight: Flight) -> None:
         self._flight = flight
@@ -89,8 +89,9 @@ class Relay:
     def _settle(self, flight: Flight, outcome: Outcome) -> None:
         """A leader was settled by its flight; whoever shared the call pays nothing."""
         if self._p.receipt is None:
-            served: Served = "none" if outcome.status != 200 or outcome.ending == "cut" else "coalesced"
-            status = outcome.status or 502
+            gave = trouble.gives(outcome)
+            served: Served = "coalesced" if gave else "none"
+            status = 200 if flight.fed else outcome.status if gave else trouble.status_of(outcome)
             self._books.settle(self._p, served=served, ending=outcome.ending, status=status, usage=flight.usage)
 
     def _last(self, flight: Flight) -> bytes:
@@ -112,9 +113,11 @@ class Relay:
         self._settle(flight, outcome)
         assert self._p.receipt is not None
         head = heads.of_whole(self._p, self._p.receipt, flight.headers, outcome)
-        if outcome.status != 200 or outcome.ending == "cut":
+        if not trouble.gives(outcome):
             told = trouble.explain(outcome, self._p.target)
             return Reply(told.status, head, told.body or problems.problem(told.status, told.message, code=told.code))
+        if outcome.ending in ("cut", "error") and not outcome.streamed:
+            return Reply(outcome.status, head, outcome.raw)  # odd, but whole: what the provider said is what he gets
         if request.stream:
             return Reply(200, head, replay.as_events(outcome.raw, streamed=outcome.streamed, usage=request.wants_usage))
         return Reply(200, head, replay.as_json(outcome.raw, streamed=outcome.streamed))

@@ -106,9 +106,14 @@ class Sending:
             return  # what comes after the terminal event reaches nobody; the recorder holds it against the reply
         self._held += events
         if self._recorder.done:
-            self._conclude(self._outcome(""))
+            self._end_stream(self._outcome(""))
         elif self._recorder.committed and self._held:
             self._release()
+
+    def _end_stream(self, outcome: Outcome) -> None:
+        """At the terminal event. One that ends nothing (no choice gave a reason) is held back for good."""
+        if outcome.ending != "cut":
+            self._conclude(outcome)
 
     def _outcome(self, fault: str) -> Outcome:
         outcome = self._recorder.outcome(
@@ -119,16 +124,19 @@ class Sending:
             expected=self._p.request.n,
             fault=fault,
         )
-        if fault and self._p.left and not self._flight.aborted:
-            outcome = msgspec.structs.replace(outcome, ending="caller_left")
-        request_id = next((value for name, value in self._flight.headers if name == "x-request-id"), "")
-        return msgspec.structs.replace(outcome, provider_request_id=request_id) if request_id else outcome
+        left = fault and self._p.left and not self._flight.aborted
+        return msgspec.structs.replace(
+            outcome,
+            ending="caller_left" if left else outcome.ending,
+            whole=not fault,
+            provider_request_id=next((value for name, value in self._flight.headers if name == "x-request-id"), ""),
+        )
 
     def _conclude(self, outcome: Outcome) -> None:
         """The attempt's note, the receipt, and for a stream seen to its end its terminal event."""
         self._note(outcome)
         if not self._streamed or outcome.ending in ("cut", "caller_left"):
-            return  # the policy may have another idea; the pilot lands what stands
+            return  # the policy may have another idea; the pilot lands what stands in the end
         self._landed = True
         self._land(outcome)
         self._release()
