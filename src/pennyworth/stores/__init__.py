@@ -1,0 +1,1 @@
+"""Where kept answers live, and the control row: adapters for the ``Store`` and ``ControlRow`` ports."""

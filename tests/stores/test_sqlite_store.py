@@ -1,0 +1,90 @@
+import sqlite3
+from pathlib import Path
+
+from pennyworth.stores.null import NullStore
+from pennyworth.stores.sqlite import SqliteStore
+from pennyworth.testing.contract_store import StoreContract
+from pennyworth.testing.entries import NOW_S, kept, key_of
+from pennyworth.view import Control
+
+
+class TestSqliteStore(StoreContract):
+    shares = True
+
+    def make_store(self, folder: Path, max_entries: int = 1_000, max_bytes: int = 10_000_000) -> SqliteStore:
+        return SqliteStore(folder / "cache.db", b"secret", max_entries, max_bytes)
+
+    def break_store(self, folder: Path) -> SqliteStore:
+        return self.make_store(folder / "no such folder")
+
+
+async def test_what_was_put_before_closing_is_there_after_opening(tmp_path):
+    store = SqliteStore(tmp_path / "cache.db", b"secret", 100, 10**6)
+    for number in range(50):
+        await store.put(kept(f"q{number}", tags=("faq",)))
+    await store.close()
+    again = SqliteStore(tmp_path / "cache.db", b"secret", 100, 10**6)
+    for number in range(50):
+        assert await again.get(key_of(f"q{number}"), NOW_S) == kept(f"q{number}", tags=("faq",))
+    await again.close()
+
+
+async def test_questions_that_are_asked_again_outlast_those_that_come_once(tmp_path):
+    store = SqliteStore(tmp_path / "cache.db", b"secret", 100, 10**7)
+    for number in range(60):
+        await store.put(kept(f"q{number}"))
+    await store.sweep(Control(), NOW_S)
+    for number in range(20):
+        await store.get(key_of(f"q{number}"), NOW_S)
+    for number in range(500):
+        await store.put(kept(f"once{number}"))
+    await store.sweep(Control(), NOW_S)
+    assert [number for number in range(20) if await store.get(key_of(f"q{number}"), NOW_S) is None] == []
+    assert await store.get(key_of("q40"), NOW_S) is None
+    assert store.usage().entries == 100
+    await store.close()
+
+
+async def test_a_store_far_from_its_limits_is_not_written_by_reading(tmp_path):
+    store = SqliteStore(tmp_path / "cache.db", b"secret", 1_000, 10**7)
+    await store.put(kept("q"))
+    await store.sweep(Control(), NOW_S)
+    other = sqlite3.connect(tmp_path / "cache.db")
+    before = other.execute("PRAGMA data_version").fetchone()
+    for _ in range(50):
+        await store.get(key_of("q"), NOW_S)
+    await store.sweep(Control(), NOW_S)
+    assert other.execute("PRAGMA data_version").fetchone() == before
+    other.close()
+    await store.close()
+
+
+async def test_lower_limits_at_the_next_start_are_kept_to(tmp_path):
+    store = SqliteStore(tmp_path / "cache.db", b"secret", 100, 10**7)
+    for number in range(80):
+        await store.put(kept(f"q{number}", 1_000))
+    await store.close()
+    smaller = SqliteStore(tmp_path / "cache.db", b"secret", 100, 50_000)
+    await smaller.put(kept("new"))
+    await smaller.sweep(Control(), NOW_S)
+    assert smaller.usage().bytes <= 50_000
+    await smaller.close()
+
+
+async def test_the_bytes_it_counts_are_about_those_of_the_file(tmp_path):
+    store = SqliteStore(tmp_path / "cache.db", b"secret", 10_000, 10**8)
+    for number in range(3_000):
+        await store.put(kept(f"q{number}", 1_000))
+    await store.sweep(Control(), NOW_S)
+    counted = store.usage().bytes
+    await store.close()
+    assert 0.8 < counted / (tmp_path / "cache.db").stat().st_size < 1.3
+
+
+async def test_a_store_that_is_off_finds_and_keeps_nothing():
+    store = NullStore()
+    await store.put(kept("q"))
+    assert await store.get(key_of("q"), NOW_S) is None
+    assert await store.sweep(Control(), NOW_S) == 0
+    assert store.usage().entries == 0
+    await store.close()
