@@ -16,6 +16,9 @@ class Lexeme(float):
         self.lexeme = lexeme
         return self
 
+    def __repr__(self) -> str:
+        return self.lexeme
+
 
 def encode(value: object) -> bytes:
     """The canonical bytes.
@@ -26,10 +29,11 @@ def encode(value: object) -> bytes:
     return _ENCODER.encode(value)
 
 
-def _lexeme(value: object) -> msgspec.Raw:
+def lexeme_of(value: object) -> msgspec.Raw:
+    """What an encoder's ``enc_hook`` does with a ``Lexeme``: its own characters."""
     if isinstance(value, Lexeme):
         return msgspec.Raw(value.lexeme.encode())
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-_ENCODER = msgspec.json.Encoder(order="deterministic", enc_hook=_lexeme)
+_ENCODER = msgspec.json.Encoder(order="deterministic", enc_hook=lexeme_of)

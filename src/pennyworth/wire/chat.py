@@ -7,19 +7,21 @@ there is refused by name. Everything else is the provider's business and passes 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from pennyworth import canonical
 from pennyworth.errors import RequestError
 from pennyworth.request import Caller, Edit, Request
+from pennyworth.wire import edits as splice
 from pennyworth.wire import json_tree
 from pennyworth.wire.headers import read_cache_control
 
 PATH = "/chat/completions"
-_FORBIDDEN = ("api_base", "base_url", "api_key")
+_FORBIDDEN = frozenset(("api_base", "base_url", "api_key"))
 """Body fields by which other gateways let a caller choose who is asked (CVE-2024-6587)."""
 
 TAGS_HEADER = "x-pennyworth-tags"
+MOST_CHOICES = 1024
+_LONGEST_MODEL = 256
+_SHOWN = 60
 
 
 def read_request(
@@ -36,24 +38,37 @@ def read_request(
     """
     tree = json_tree.parse(body, max_depth)
     fields = tree.fields
-    for name in _FORBIDDEN:
-        if name in fields:
-            raise _wrong(name, fields[name], "not accepted: providers and their keys come from the configuration only")
-    stream_options = _typed(fields, "stream_options", dict, "an object") or {}
+    if not _FORBIDDEN.isdisjoint(fields):
+        raise _forbidden(next(name for name in fields if name in _FORBIDDEN))
+    model = fields.get("model")
+    if model.__class__ is not str or not 0 < len(model) <= _LONGEST_MODEL or not model.isprintable():
+        raise _wrong("model", model, 'the name of a model is needed, such as "gpt-4o-mini"')
+    _check_messages(fields.get("messages"))
+    stream = fields.get("stream")
+    if stream is not None and stream.__class__ is not bool:
+        raise _wrong("stream", stream, "true or false is needed")
+    options = fields.get("stream_options")
+    if options is not None and options.__class__ is not dict:
+        raise _wrong("stream_options", options, 'an object is needed, such as {"include_usage": true}')
+    n = fields.get("n")
+    if n is not None and (n.__class__ is not int or not 1 <= n <= MOST_CHOICES):
+        raise _wrong("n", n, f"a whole number from 1 to {MOST_CHOICES} is needed")
+    user = fields.get("user")
+    tags = headers.get(TAGS_HEADER)
     return Request(
         dialect="chat",
-        model=_model(fields),
+        model=model,
         body=body,
-        fields=_checked(fields),
+        fields=fields,
         caller=caller,
-        stream=_typed(fields, "stream", bool, "true or false") or False,
-        wants_usage=stream_options.get("include_usage") is True,
-        n=_count(fields),
+        stream=stream is True,
+        wants_usage=options is not None and options.get("include_usage") is True,
+        n=n or 1,
         unkeyed=tree.unkeyed,
-        vary=tuple((name, headers[name]) for name in vary if name in headers),
+        vary=tuple(sorted([(name, headers[name]) for name in vary if name in headers])),
         directives=read_cache_control(headers.get("cache-control", "")),
-        tags=_tags(headers.get(TAGS_HEADER, "")),
-        end_user=_end_user(fields),
+        tags=_tags(tags) if tags else (),
+        end_user=user if user.__class__ is str else "",
     )
 
 
@@ -69,51 +84,48 @@ def edits(request: Request) -> tuple[Edit, ...]:
     """What we change on the way up: a stream's usage is asked for, so that the books are metered, not guessed."""
     if not request.stream or request.wants_usage:
         return ()
-    options = request.fields.get("stream_options") or {}
-    value = canonical.encode({**options, "include_usage": True})
+    options = request.fields.get("stream_options")
+    if not options:
+        value = b'{"include_usage":true}'
+    elif isinstance(options.get("include_usage"), bool | None):
+        value = splice.with_field(splice.value_of(request.body, "stream_options"), "include_usage", b"true")
+    else:
+        return ()  # of a wrong type: the provider has to say so
     return (Edit("stream_options", value, "usage asked for, hidden again from the caller", lose="usage"),)
 
 
-def _model(fields: Mapping[str, Any]) -> str:
-    model = _typed(fields, "model", str, "a string")
-    if not model or len(model) > 256:
-        raise _wrong("model", fields.get("model"), 'the name of a model is needed, such as "gpt-4o-mini"')
-    return model
-
-
-def _checked(fields: dict[str, Any]) -> dict[str, Any]:
-    messages = _typed(fields, "messages", list, "a list of messages")
-    if not messages:
+def _check_messages(messages: object) -> None:
+    if not isinstance(messages, list) or not messages:
         raise _wrong("messages", messages, "a list with at least one message is needed")
     for i, message in enumerate(messages):
-        if not isinstance(message, dict):
+        if message.__class__ is not dict:
             raise _wrong(f"messages[{i}]", message, "a message is an object with role and content")
-    return fields
 
 
-def _count(fields: Mapping[str, Any]) -> int:
-    n = _typed(fields, "n", int, "a whole number")
-    if n is not None and (isinstance(n, bool) or not 1 <= n <= 1024):
-        raise _wrong("n", n, "a whole number from 1 on is needed")
-    return n or 1
-
-
-def _end_user(fields: Mapping[str, Any]) -> str:
-    user = fields.get("user")
-    return user if isinstance(user, str) else ""
-
-
-def _typed(fields: Mapping[str, Any], name: str, kind: type, words: str) -> Any:
-    value = fields.get(name)
-    if value is not None and not isinstance(value, kind):
-        raise _wrong(name, value, f"it must be {words}")
-    return value
+def _forbidden(name: str) -> RequestError:
+    return RequestError(  # its value may be a key, which is not said back
+        f"{name} is not accepted: providers and their keys come from the configuration only. Leave it out.",
+        code="invalid_value",
+        param=name,
+    )
 
 
 def _wrong(name: str, value: object, fix: str) -> RequestError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "…"
-    return RequestError(f"{name}: {shown} cannot be used; {fix}.", code="invalid_value", param=name)
+    said = f"{name} is missing" if value is None else f"{name}: {_shown(value)} cannot be used"
+    return RequestError(f"{said}; {fix}.", code="invalid_value", param=name)
+
+
+def _shown(value: object) -> str:
+    """As the caller wrote it, if that is short; bounded work, whatever its size."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case dict() | list():
+            return f"an {'object' if isinstance(value, dict) else 'array'} of {len(value)}"
+        case str():
+            return repr(value[:_SHOWN] + ("…" if len(value) > _SHOWN else ""))
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _tags(value: str) -> tuple[str, ...]:

@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import re
+
 from pennyworth.request import Directives
 
 _NONE = Directives()
+_DIRECTIVE = re.compile(
+    r"""[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*))?[^,]*""",  # RFC 9111 §5.2, RFC 9110 §5.6
+)
+_FOREVER = 2**31
+"""RFC 9111 §1.2.2: what a number too large to hold is taken for."""
 
 
 def read_cache_control(value: str) -> Directives:
-    """The directives this cache obeys; unknown ones and bad numbers are ignored, as RFC 9111 §5.2 asks."""
+    """The directives this cache obeys; unknown ones are ignored, as RFC 9111 §5.2.3 asks.
+
+    Of a directive given twice the first counts. An unreadable ``max-age`` is 0 (§4.2.1: consider it stale), an unreadable
+    ``max-stale`` is none; ``max-stale`` without a number accepts any age (§5.2.1.2).
+    """
     if not value:
         return _NONE
     words: dict[str, str] = {}
-    for part in value.split(","):
-        name, _, argument = part.strip().partition("=")
-        words[name.strip().lower()] = argument.strip().strip('"')
+    for name, argument in _DIRECTIVE.findall(value):
+        words.setdefault(name.lower(), argument.strip('"'))
+    max_age, max_stale = words.get("max-age"), words.get("max-stale")
     return Directives(
         no_cache="no-cache" in words,
         no_store="no-store" in words,
         only_if_cached="only-if-cached" in words,
-        max_age_s=_seconds(words.get("max-age")),
-        max_stale_s=_seconds(words.get("max-stale")),
+        max_age_s=None if max_age is None else _seconds(max_age) or 0,
+        max_stale_s=_FOREVER if max_stale == "" else _seconds(max_stale or ""),
     )
 
 
-def _seconds(text: str | None) -> int | None:
-    if text is None or not text.isascii() or not text.isdigit() or len(text) > 10:
+def _seconds(text: str) -> int | None:
+    if not (text.isascii() and text.isdigit()):
         return None
-    return int(text)
+    return min(int(text), _FOREVER) if len(text) < 11 else _FOREVER
 
 
 def quoted(text: str) -> str:

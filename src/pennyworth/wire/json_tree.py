@@ -2,21 +2,31 @@
 
 Two readings of one body must never differ between us and the provider, so what is ambiguous is refused (duplicate
 top-level keys, bad UTF-8, too deep) or marked ``unkeyed``: forwarded byte for byte, but never given a cache key
-(nested duplicates, integers beyond 18 digits, NaN, lone surrogates).
+(nested duplicates, integers too long to read, NaN, lone surrogates).
+
+The quick reading is msgspec's, in C: 4 µs for 550 bytes where the careful one takes 25. It is strict and keeps every
+integer exact, but does not see two things: a key that stands twice, and that -0 is not 0. Both are found by writing
+the tree down again: a text as short as its own shortest form can hold neither.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
-from pennyworth.canonical import Lexeme
+from pennyworth.canonical import Lexeme, lexeme_of
 from pennyworth.errors import RequestError
 
-_SAFE_DIGITS = 18
+_READ = msgspec.json.Decoder(float_hook=Lexeme).decode
+_WRITE = msgspec.json.Encoder(enc_hook=lexeme_of).encode
+
+_SPACES = b" \t\r\n"
+
+_SHOWN = 80
+"""How much of a caller's own text is said back to him in an error."""
 
 
 class Tree(msgspec.Struct, frozen=True):
@@ -26,10 +36,6 @@ class Tree(msgspec.Struct, frozen=True):
     unkeyed: str = ""
 
 
-class _OddError(ValueError):
-    """The fast reading met something that needs the careful one."""
-
-
 def parse(body: bytes, max_depth: int = 128) -> Tree:
     """The body as a tree.
 
@@ -37,50 +43,51 @@ def parse(body: bytes, max_depth: int = 128) -> Tree:
         RequestError: not UTF-8, not JSON, not an object, duplicate top-level keys, or deeper than ``max_depth``.
     """
     try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise _refuse(
-            f"The body is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}. Send JSON encoded as UTF-8."
-        ) from None
-    tree = _read(text)
+        value = _READ(body)
+        tree = Tree(value) if _sure(body, value) else _read_carefully(body)
+    except RecursionError:
+        raise _too_deep("too deeply to read") from None
+    except (msgspec.DecodeError, UnicodeError):
+        tree = _read_carefully(body)
     if not isinstance(tree.fields, dict):
         raise _refuse(
             f'The body is a JSON {_kind(tree.fields)}, not an object. Send an object such as {{"model": …, "messages": […]}}.'
         )
     if body.count(b"{") + body.count(b"[") > max_depth and _deeper(tree.fields, max_depth):
-        raise _refuse(f"The body is nested deeper than {max_depth} levels. Flatten it.", "too_deep")
-    if not tree.unkeyed and (b"\\u" in body) and _has_surrogate(text, tree.fields):
-        return Tree(tree.fields, "a lone surrogate in a string")
+        raise _too_deep(f"deeper than {max_depth} levels")
     return tree
 
 
-def _read(text: str) -> Tree:
-    try:
-        return Tree(_FAST.decode(text))
-    except _OddError:
-        return _read_carefully(text)
-    except RecursionError:
-        raise _refuse("The body is nested too deeply to read. Flatten it.", "too_deep") from None
-    except ValueError as error:
-        raise _not_json(error) from None
+def _sure(body: bytes, value: Any) -> bool:
+    """Whether the quick reading lost nothing: no key stands twice in one object, and no number is -0.
+
+    No JSON text of a value is shorter than ``_WRITE`` makes it, spaces apart, and a value that was dropped, or a lost
+    sign, would be missing from it: equal lengths prove it. A text with needless escapes (``\\u4e2d``) is longer, and so
+    read carefully too.
+    """
+    written = _WRITE(value)
+    return len(written) == len(body) or (len(written.translate(None, _SPACES)) == len(body.translate(None, _SPACES)))
 
 
-def _read_carefully(text: str) -> Tree:
-    """Reads what the fast reading refused, and says what was odd; duplicate top-level keys are refused here."""
+def _read_carefully(body: bytes) -> Tree:
+    """Reads with the standard library and says what is odd, or wrong; duplicate top-level keys are refused here."""
     odd: list[str] = []
     outermost: list[str] = []
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        outermost[:] = [name for name, times in Counter(name for name, _ in found).items() if times > 1]
-        if outermost:
-            odd.append(f"the key {outermost[0]!r} twice in one object")
-        return dict(found)
+        fields = dict(found)
+        outermost.clear()
+        if len(fields) != len(found):
+            outermost.extend(name for name, times in Counter(name for name, _ in found).items() if times > 1)
+            odd.append(f"the key {_shown(outermost[0])} twice in one object")
+        return fields
 
     def integer(lexeme: str) -> float | int:
-        if len(lexeme) > _SAFE_DIGITS:
-            odd.append("an integer beyond 18 digits")
+        try:
+            return Lexeme(lexeme) if lexeme == "-0" else int(lexeme)
+        except ValueError:  # CPython reads no integer of more than 4,300 digits: the time is quadratic
+            odd.append(f"an integer of {len(lexeme)} digits")
             return Lexeme(lexeme)
-        return _integer(lexeme)
 
     def constant(name: str) -> float:
         odd.append(f"the number {name}")
@@ -88,37 +95,33 @@ def _read_carefully(text: str) -> Tree:
 
     decoder = json.JSONDecoder(object_pairs_hook=pairs, parse_float=Lexeme, parse_int=integer, parse_constant=constant)
     try:
-        fields = decoder.decode(text)
+        fields = decoder.decode(_text(body))
+    except RecursionError:
+        raise _too_deep("too deeply to read") from None
     except ValueError as error:
         raise _not_json(error) from None
-    if outermost:  # the outermost object closes last
+    if outermost and isinstance(fields, dict):  # the outermost object closes last
         name = outermost[0]
         raise RequestError(
-            f"The key {name!r} stands twice in the body. Providers disagree on which one counts: send it once.",
+            f"The key {_shown(name)} stands twice in the body. Providers disagree on which one counts: send it once.",
             code="duplicate_key",
-            param=name,
+            param=_shown(name)[1:-1],
         )
+    if not odd and _has_surrogate(fields):
+        odd.append("a lone surrogate in a string")
     return Tree(fields, odd[0] if odd else "")
 
 
-def _pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(found)
-    if len(fields) != len(found):
-        raise _OddError
-    return fields
-
-
-def _integer(lexeme: str) -> float | int:
-    if len(lexeme) > _SAFE_DIGITS:
-        raise _OddError
-    return Lexeme(lexeme) if lexeme == "-0" else int(lexeme)
-
-
-def _constant(_: str) -> NoReturn:
-    raise _OddError
-
-
-_FAST = json.JSONDecoder(object_pairs_hook=_pairs, parse_float=Lexeme, parse_int=_integer, parse_constant=_constant)
+def _text(body: bytes) -> str:
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise _refuse(
+            f"The body is not UTF-8: byte {error.start} is 0x{body[error.start]:02x}. Send JSON encoded as UTF-8."
+        ) from None
+    if text.startswith("\ufeff"):
+        raise _refuse("The body begins with a byte order mark. Send plain UTF-8, without one.", "invalid_json")
+    return text
 
 
 def _deeper(root: Any, limit: int) -> bool:
@@ -127,22 +130,25 @@ def _deeper(root: Any, limit: int) -> bool:
         level = [
             child
             for node in level
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, (dict, list))
+            for child in (node.values() if node.__class__ is dict else node)
+            if child.__class__ is dict or child.__class__ is list
         ]
         if not level:
             return False
     return True
 
 
-def _has_surrogate(text: str, fields: dict[str, Any]) -> bool:
-    if "\\ud" not in text and "\\uD" not in text:
-        return False
+def _has_surrogate(fields: Any) -> bool:
     try:
-        json.dumps(fields, ensure_ascii=False).encode()
+        _WRITE(fields)
     except UnicodeEncodeError:
         return True
     return False
+
+
+def _shown(text: str) -> str:
+    """Quoted, short, and safe to print and to encode, whatever it holds."""
+    return repr(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
 
 
 def _kind(value: object) -> str:
@@ -153,6 +159,10 @@ def _not_json(error: ValueError) -> RequestError:
     where = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
     what = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
     return _refuse(f"The body is not valid JSON: {what}{where}. Check what your client sends.", "invalid_json")
+
+
+def _too_deep(how: str) -> RequestError:
+    return _refuse(f"The body is nested {how}. Flatten it.", "too_deep")
 
 
 def _refuse(message: str, code: str = "invalid_body") -> RequestError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 
 from pennyworth.wire.sse import event
@@ -22,7 +24,11 @@ _TYPES = {
 def problem(status: int, message: str, *, code: str = "", param: str | None = None) -> bytes:
     """The body of an error reply. The official SDKs choose their exception class by the status."""
     kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
-    return msgspec.json.encode({"error": {"message": message, "type": kind, "param": param, "code": code or None}})
+    error = {"message": message, "type": kind, "param": param, "code": code or None}
+    try:
+        return msgspec.json.encode({"error": error})
+    except UnicodeEncodeError:  # somebody quoted half a character: the error must get through all the same
+        return json.dumps({"error": error}).encode()
 
 
 def problem_event(status: int, message: str, *, code: str = "") -> bytes:

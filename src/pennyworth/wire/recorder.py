@@ -1,195 +1,108 @@
 """Records a chat reply while it passes: what it said about itself, how it ended, whether it may be believed.
 
 ``[DONE]`` proves nothing: a reply is complete when every choice has given a terminal reason, no error came, and the
-body was ended by the provider. Malformed events pass on to the caller but the reply is never complete.
+body was ended by the provider. Malformed events pass on to the caller but the reply is never complete. A stream that
+ends properly without ``[DONE]`` is whole if its choices are: llama-box, older TGI and others send none.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 
 from pennyworth.money import Usage
 from pennyworth.outcome import Ending, Outcome
-from pennyworth.wire.sse import data_of
-from pennyworth.wire.usage import read_usage
+from pennyworth.wire import sse
+from pennyworth.wire.reply_body import DECODE, ENDINGS, WORST_FIRST, Body, Choice, Function, Message, read_body
+from pennyworth.wire.usage import reached_out, read_usage
 
-_ENDINGS: dict[str, Ending] = {
-    "stop": "complete",
-    "eos": "complete",  # Together
-    "end_turn": "complete",
-    "stop_sequence": "complete",
-    "length": "length",
-    "max_tokens": "length",
-    "model_length": "length",  # Mistral
-    "content_filter": "filtered",
-    "tool_calls": "tools",
-    "function_call": "tools",
-}
-_WORST_FIRST: tuple[Ending, ...] = ("error", "filtered", "length", "tools")
-
-
-class _Function(msgspec.Struct):
-    name: str | None = None
-
-
-class _ToolCall(msgspec.Struct):
-    function: _Function | None = None
-    type: str | None = None
-
-
-class _Message(msgspec.Struct):
-    """A delta or a message: only what decisions ask about; the bytes keep the rest."""
-
-    content: Any = None
-    reasoning: Any = None
-    reasoning_content: Any = None
-    reasoning_details: msgspec.Raw = msgspec.Raw(b"")
-    refusal: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-    function_call: _Function | None = None
-    annotations: list[Any] | None = None
-    audio: msgspec.Raw = msgspec.Raw(b"")
-
-    def commits(self) -> bool:
-        """Whether this is content, a tool call or reasoning: what makes a reply a reply."""
-        return bool(
-            self.content
-            or self.reasoning
-            or self.reasoning_content
-            or self.tool_calls
-            or self.refusal
-            or self.function_call
-            or self.audio
-        )
-
-
-class _Choice(msgspec.Struct):
-    index: int = 0
-    delta: _Message | None = None
-    message: _Message | None = None
-    finish_reason: str | None = None
-
-
-class _Body(msgspec.Struct):
-    model: str | None = None
-    system_fingerprint: str | None = None
-    choices: list[_Choice] | None = None
-    usage: msgspec.Raw = msgspec.Raw(b"")
-    error: msgspec.Raw = msgspec.Raw(b"")
-    x_groq: msgspec.Raw = msgspec.Raw(b"")
-
-
-_DECODER = msgspec.json.Decoder(_Body)
-_EMPTY = (b"", b"null")
+_NULL_LENGTH = len(b"null")
 
 
 class ChatRecorder:
-    """Fed events of a stream (``feed``) or one whole JSON body (``feed_json``); ``outcome`` says what it was."""
+    """Fed events of a stream (``feed``) or one whole JSON body (``feed_json``); ``outcome`` says what it was.
+
+    Attributes:
+        committed: content, a refusal, reasoning or a tool call has come: what makes a reply a reply.
+        done: the stream's terminal event has come.
+    """
 
     __slots__ = (
+        "_calls",
         "_choices",
-        "_done",
+        "_error",
         "_fault",
         "_finishes",
+        "_loose",
         "_model",
         "_refusal",
         "_searched",
         "_texts",
-        "_tools",
         "_usage",
         "committed",
+        "done",
         "fingerprint",
     )
 
     def __init__(self) -> None:
         self.committed = False
+        self.done = False
         self.fingerprint = ""
         self._model = ""
         self._usage: Usage | None = None
         self._choices = 0
         self._finishes: dict[int, str] = {}
         self._texts: list[str] = []
-        self._tools: list[str] = []
+        self._calls: dict[tuple[int, int], str] = {}
         self._refusal = False
         self._searched = False
+        self._error = False
+        self._loose = False
         self._fault = ""
-        self._done = False
-
-    @property
-    def done(self) -> bool:
-        """The stream's terminal event has come."""
-        return self._done
 
     def feed(self, event: bytes) -> None:
-        data = data_of(event)
+        # One line of JSON and a blank one, nearly always. A stray CR makes it unreadable here, and so looked at again.
+        if event.startswith(b"data: {") and event.find(b"\n") == len(event) - 2 and not self.done:
+            try:
+                return self._take(DECODE(event[6:-2]))
+            except (ValueError, RecursionError):
+                pass
+        kind, data = sse.read(event)
         if not data:
-            return
-        if self._done:
-            self._fault = self._fault or "data after [DONE]"
-        elif data == b"[DONE]":
-            self._done = True
+            self._pass_over(event)
+        elif self.done:
+            self._blame("data after [DONE]")
+        elif data.startswith(b"[DONE]"):
+            self.done = True
         else:
             self._read(data)
+            if kind == b"error":
+                self._err()
+        return None
 
     def feed_json(self, body: bytes) -> None:
         self._read(body)
 
     def feed_rest(self, rest: bytes) -> None:
-        """What was left when the body ended: a stream without its last blank line, or a JSON tail."""
-        if rest.strip():
-            self.feed(rest)
-            if not data_of(rest):
-                self._fault = self._fault or "trailing bytes that are no event"
+        """What was left when the body ended: ``[DONE]`` without its blank line, or an event cut short.
 
-    def _read(self, data: bytes) -> None:
-        try:
-            body = _DECODER.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._fault = self._fault or f"malformed reply: {error}"
-            return
-        if bytes(body.error) not in _EMPTY:
-            self._fault = self._fault or "the provider sent an error"
-        if body.model:
-            self._model = body.model
-        if body.system_fingerprint:
-            self.fingerprint = body.system_fingerprint
-        if body.usage and bytes(body.usage) != b"null":
-            self._usage = read_usage(body.usage) or self._usage
-        elif body.x_groq and self._usage is None:
-            self._usage = _groq_usage(body.x_groq)
-        for choice in body.choices or ():
-            self._see(choice)
-
-    def _see(self, choice: _Choice) -> None:
-        self._choices = max(self._choices, choice.index + 1)
-        if choice.finish_reason:
-            self._finishes[choice.index] = choice.finish_reason
-        message = choice.delta or choice.message
-        if message is None:
-            return
-        if not self.committed and message.commits():
-            self.committed = True
-        if message.content or message.reasoning or message.reasoning_content:
-            self._texts.append(_text(message.content) + _text(message.reasoning or message.reasoning_content))
-        if message.tool_calls or message.function_call:
-            self._see_tools(message)
-        self._refusal = self._refusal or bool(message.refusal)
-        self._searched = self._searched or bool(message.annotations)
-
-    def _see_tools(self, message: _Message) -> None:
-        functions = [call.function for call in message.tool_calls or ()] + [message.function_call]
-        self._tools += [function.name for function in functions if function and function.name]
+        An event without a blank line is none (WHATWG HTML §9.2.6), and the official SDKs do not show it to anybody, so
+        what it says does not count, except for the tokens.
+        """
+        if sse.data_of(rest) and not sse.data_of(rest).startswith(b"[DONE]"):
+            self._blame("the last event is not whole")
+        self.feed(rest)
 
     def outcome(
         self, *, status: int, raw: bytes, streamed: bool, ended: bool, expected: int, fault: str = ""
     ) -> Outcome:
-        """The record. ``ended``: the provider ended the body itself. ``expected``: how many choices were asked for."""
+        """The record. ``ended``: the provider ended the body itself. ``expected``: how many choices were asked for.
+
+        A reply that is complete and yet has a ``fault`` may be given to who asked for it, but not kept.
+        """
         fault = fault or self._fault
         ending = self._ending(status, ended=ended and not fault, expected=expected)
-        if ending == "cut" and not fault:
-            fault = "the reply broke off before every choice had ended"
+        if not fault:
+            fault = self._doubt(ending)
         return Outcome(
             ending=ending,
             status=status,
@@ -200,21 +113,120 @@ class ChatRecorder:
             served_by=self._model,
             fingerprint=self.fingerprint,
             text="" if self._usage else "".join(self._texts),
-            tools=tuple(self._tools),
+            tools=tuple(name or "unnamed" for name in self._calls.values()),
             server_tools=self._searched,
             refusal=self._refusal,
             fault=fault,
         )
 
     def _ending(self, status: int, *, ended: bool, expected: int) -> Ending:
-        if status >= 400:
-            return "error"
-        if self._fault == "the provider sent an error":
+        if status >= 400 or self._error:
             return "error"
         if not ended or len(self._finishes) < max(self._choices, expected, 1):
             return "cut"
-        endings = {_ENDINGS.get(reason, "error") for reason in self._finishes.values()}
-        return next((worst for worst in _WORST_FIRST if worst in endings), "complete")
+        endings = {_ending_of(reason) for reason in self._finishes.values()}
+        worst: Ending = next((worst for worst in WORST_FIRST if worst in endings), "complete")
+        # OpenAI ends a call forced by ``tool_choice`` with "stop".
+        return "tools" if self._calls and worst == "complete" else worst
+
+    def _doubt(self, ending: Ending) -> str:
+        if ending == "cut":
+            return "the reply broke off before every choice had ended" if self._choices else "the reply has no choices"
+        return "the reply holds NaN, Infinity or half a character, which strict JSON does not" if self._loose else ""
+
+    def _pass_over(self, event: bytes) -> None:
+        """An event without data says nothing. An error that a server wrote between the events is no event at all."""
+        if not event.startswith(b":") and not sse.is_plain(event):
+            self._blame("bytes that are no event")
+
+    def _read(self, data: bytes) -> None:
+        try:
+            body, loosely = read_body(data)
+        except (ValueError, RecursionError) as error:
+            self._blame(f"malformed reply: {error}")
+            return
+        self._loose = self._loose or loosely
+        self._take(body)
+
+    def _take(self, body: Body) -> None:
+        if body.model:
+            self._model = body.model
+        if body.system_fingerprint:
+            self.fingerprint = body.system_fingerprint
+        if body.error is not None:
+            self._err()
+        if len(body.usage) > _NULL_LENGTH:
+            self._count(body.usage)
+        if body.x_groq is not None or body.citations or body.search_results or body.web_search:
+            self._see_extras(body)
+        for choice in body.choices or ():
+            self._see(choice)
+
+    def _count(self, usage: msgspec.Raw) -> None:
+        self._usage = read_usage(usage) or self._usage
+        self._searched = self._searched or reached_out(usage)
+
+    def _see_extras(self, body: Body) -> None:
+        groq = body.x_groq
+        if groq is not None and len(groq.usage) > _NULL_LENGTH and self._usage is None:
+            self._count(groq.usage)
+        if groq is not None and groq.error is not None:
+            self._err()
+        if body.citations or body.search_results or body.web_search:
+            self._searched = True
+
+    def _see(self, choice: Choice) -> None:
+        index = choice.index
+        if index >= self._choices:
+            self._choices = index + 1
+        reason = choice.finish_reason
+        # A good end does not take back a bad one that was given before it.
+        if reason and (index not in self._finishes or _ending_of(self._finishes[index]) == "complete"):
+            self._finishes[index] = reason
+        message = choice.delta or choice.message
+        if message is None:
+            return
+        if message.content:
+            self._say(message.content)
+        if message.reasoning or message.reasoning_content:
+            self._say(message.reasoning or message.reasoning_content)
+        if message.refusal:
+            self._refusal = True
+            self._say(message.refusal)
+        if message.tool_calls or message.function_call:
+            self._see_calls(index, message)
+        if message.audio:
+            self.committed = True
+        if message.annotations or message.executed_tools or message.context or message.citations:
+            self._searched = True
+
+    def _say(self, content: object) -> None:
+        self.committed = True
+        self._texts.append(content if isinstance(content, str) else _text(content))
+
+    def _see_calls(self, choice: int, message: Message) -> None:
+        self.committed = True
+        for place, call in enumerate(message.tool_calls or ()):
+            self._see_call((choice, place if call.index is None else call.index), call.function or call.custom)
+        if message.function_call:
+            self._see_call((choice, -1), message.function_call)
+
+    def _see_call(self, place: tuple[int, int], function: Function | None) -> None:
+        known = self._calls.get(place, "")
+        self._calls[place] = known or (function.name if function and function.name else "")
+        if function and isinstance(function.arguments, str):
+            self._texts.append(function.arguments)
+
+    def _err(self) -> None:
+        self._error = True
+        self._blame("the provider sent an error")
+
+    def _blame(self, fault: str) -> None:
+        self._fault = self._fault or fault
+
+
+def _ending_of(reason: str) -> Ending:
+    return ENDINGS.get(reason) or ENDINGS.get(reason.lower(), "error")
 
 
 def _text(content: object) -> str:
@@ -224,16 +236,3 @@ def _text(content: object) -> str:
     if isinstance(content, list):
         return "".join(_text(part.get("text") or part.get("thinking")) for part in content if isinstance(part, dict))
     return ""
-
-
-class _Groq(msgspec.Struct):
-    usage: msgspec.Raw = msgspec.Raw(b"")
-
-
-def _groq_usage(raw: msgspec.Raw) -> Usage | None:
-    """Groq puts a stream's usage under ``x_groq`` of the last chunk."""
-    try:
-        usage = msgspec.json.decode(raw, type=_Groq).usage
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return read_usage(usage) if usage else None

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 
-_BLANK = re.compile(rb"\r\n\r\n|\n\n|\r\r|\n\r\n|\r\n\n|\r\n\r(?!\n)|\n\r(?!\n)")
+_BLANK = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _LINES = re.compile(rb"\r\n|\n|\r")
+_PLAIN = (b":", b"data", b"event", b"id", b"retry")
+_BOM = b"\xef\xbb\xbf"
 
 
 class EventSplitter:
@@ -42,20 +44,40 @@ class EventSplitter:
         return events
 
 
+def read(event: bytes) -> tuple[bytes, bytes]:
+    """The event's type (its ``event`` field, mostly absent) and its data, lines joined by LF; each may be ``b""``."""
+    # One line of data and a blank one: by far the most common.
+    if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
+        return b"", event[6:-2]
+    kind, data = b"", []
+    for line in _LINES.split(event.removeprefix(_BOM)):
+        name, _, value = line.partition(b":")
+        if name == b"data":
+            data.append(value.removeprefix(b" "))
+        elif name == b"event":
+            kind = value.removeprefix(b" ")
+    return kind, b"\n".join(data)
+
+
 def data_of(event: bytes) -> bytes:
-    """The event's ``data``, lines joined by LF; ``b""`` for comments and events without data."""
-    if event.startswith(b"data: ") and event.find(b"\n") >= len(event) - 2:  # one line, by far the most common
-        return event[6:].rstrip(b"\n")
-    lines = []
-    for line in _LINES.split(event):
-        if line.startswith(b"data:"):
-            value = line[5:]
-            lines.append(value[1:] if value.startswith(b" ") else value)
-    return b"\n".join(lines)
+    """The event's data; ``b""`` for comments and events without data."""
+    return read(event)[1]
+
+
+def is_plain(event: bytes) -> bool:
+    """Whether it consists of comments, fields and blank lines only."""
+    return all(not line or line.startswith(_PLAIN) for line in _LINES.split(event))
 
 
 def event(data: bytes) -> bytes:
     return b"data: " + data + b"\n\n"
+
+
+def with_data(whole: bytes, data: bytes) -> bytes:
+    """The event with other data, its other fields first."""
+    others = [line for line in _LINES.split(whole) if line and not line.startswith(b"data")]
+    lines = [b"data: " + line for line in _LINES.split(data)]
+    return b"\n".join([*others, *lines, b"", b""])
 
 
 DONE = event(b"[DONE]")
