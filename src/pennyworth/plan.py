@@ -176,6 +176,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_header_bytes: int = 64 * 1024
     max_headers: int = 100
     header_timeout_s: float = 10.0
+    body_timeout_s: float = 60.0
     max_depth: int = 128
     drain_s: float = 25.0
     max_reply_bytes: int = 32 * 10**6

@@ -166,7 +166,7 @@ class Books:
             scope=caller.scope,
             model=model,
             served="none",
-            ending="refused",
+            ending="caller_left" if status == 499 else "refused",
             status=status,
             reason=reason,
             plan=view.plan.digest,

@@ -112,9 +112,12 @@ class Engine:
     def _relay(self, p: Passage, flight: Flight) -> Relay:
         return Relay(p, flight, self._books, self._replays, self._ask_again)
 
-    def refuse(self, caller: Caller, view: View, no: Refuse, model: str = "", param: str | None = None) -> Reply:
-        """Says no in the caller's dialect, with a receipt."""
-        receipt = self._books.refuse(caller, view, no.status, no.message, model)
+    def refuse(
+        self, caller: Caller, view: View, no: Refuse, model: str = "", *, param: str | None = None, reason: str = ""
+    ) -> Reply:
+        """Says no in the caller's dialect, with a receipt. ``reason`` stands there instead of a message that quotes
+        the caller."""
+        receipt = self._books.refuse(caller, view, no.status, reason or no.message, model)
         head = [heads.JSON, (b"x-pennyworth-receipt", receipt.id.encode())]
         if no.retry_after_s:
             head.append((b"retry-after", str(no.retry_after_s).encode()))

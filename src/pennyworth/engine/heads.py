@@ -81,9 +81,10 @@ def cache_status(p: Passage) -> str:
 
 
 def passed_on(upstream: tuple[tuple[str, str], ...]) -> Headers:
-    """The provider's headers that clients act on: retry hints, rate limits, request id."""
+    """The provider's headers that clients act on: retry hints, rate limits, request id. Control characters, which no
+    server may send on, are nothing clients act on."""
     return [
         (name.encode(), value.encode("latin-1", "replace"))
         for name, value in upstream
-        if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIX)
+        if (name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIX)) and value.isprintable()
     ]

@@ -5,7 +5,9 @@ Fails closed: a door with keys lets nobody in without one. Keys are compared as 
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import secrets
 
 from cachebox import LRUCache
 
@@ -18,14 +20,15 @@ _ANONYMOUS = Caller("local")
 
 
 class Gatekeeper:
-    """Made for one Plan. Remembers the callers it has let in, by the hash of what they showed."""
+    """Made for one Plan. Remembers the callers it has let in, by the keyed hash of all that they showed."""
 
     def __init__(self, plan: Plan, keyring: Keyring) -> None:
         self._keyring = keyring
         self._keys = [(self._seal(key.secret.reveal()), Caller(key.scope)) for key in plan.keys]
         self._anonymous = plan.allow_anonymous
         self._forwards = not plan.keys and any(provider.forward_caller for provider in plan.providers)
-        self._known: LRUCache[str, Caller] = LRUCache(10_000)
+        self._salt = secrets.token_bytes(32)
+        self._known: LRUCache[bytes, Caller] = LRUCache(10_000)
 
     def admit(self, authorization: str, api_key: str = "") -> Caller:
         """The caller who shows this ``Authorization`` (or ``x-api-key``).
@@ -33,14 +36,20 @@ class Gatekeeper:
         Raises:
             RequestError: 401, no key of ours.
         """
-        shown = authorization or api_key
-        if not shown and self._anonymous and not self._keys:
+        if not (authorization or api_key) and self._anonymous and not self._keys:
             return _ANONYMOUS
+        shown = self._digest(authorization, api_key)
         known = self._known.get(shown)
         if known is None:
             known = self._recognise(authorization, api_key)
             self._known.insert(shown, known)
         return known
+
+    def _digest(self, authorization: str, api_key: str) -> bytes:
+        """Of both: a proxy may give every request one ``Authorization``, and who asks is then in the other."""
+        # No header value holds a line break, so the two cannot be cut in another place.
+        shown = f"{authorization}\n{api_key}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(shown, key=self._salt, digest_size=16).digest()
 
     def _recognise(self, authorization: str, api_key: str) -> Caller:
         if self._keys:
@@ -49,17 +58,23 @@ class Gatekeeper:
             return Caller("credential:" + self._keyring.pseudonym("credential", authorization), authorization)
         if self._anonymous:
             return _ANONYMOUS
-        raise RequestError(
-            "This gateway serves nobody without a key, and has none configured.", status=401, code="no_keys"
-        )
+        if self._forwards:
+            message = "This gateway sends each caller's own provider key on. Send yours as 'Authorization: Bearer …'."
+        else:
+            message = (
+                "This gateway has no client key configured and so serves nobody. "
+                "Its operator sets PENNYWORTH_KEY, or allow_anonymous = true."
+            )
+        raise RequestError(message, status=401, code="no_keys")
 
     def _by_key(self, key: str) -> Caller:
         seal = self._seal(key)
         found = [caller for known, caller in self._keys if hmac.compare_digest(known, seal)]
         if not key or not found:
             shown = f"the key ending in …{key[-4:]}" if len(key) >= 12 else "no key" if not key else "that key"
+            twice = " The word 'Bearer' stands there twice." if key.lower().startswith("bearer ") else ""
             raise RequestError(
-                f"This gateway does not know {shown}. Send one of its own keys as 'Authorization: Bearer …'; "
+                f"This gateway does not know {shown}.{twice} Send one of its own keys as 'Authorization: Bearer …'; "
                 f"provider keys are kept here, not sent by callers.",
                 status=401,
                 code="invalid_api_key",

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import msgspec
-from cachebox import LRUCache
 
 from pennyworth.decide.admit import Refuse
 from pennyworth.engine import heads
@@ -15,20 +14,24 @@ from pennyworth.engine.engine import Engine
 from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.errors import RequestError
-from pennyworth.plan import Plan
 from pennyworth.request import Caller, Request
 from pennyworth.server.auth import Gatekeeper
-from pennyworth.wire import chat, problems
+from pennyworth.server.guard import WHOLE
+from pennyworth.server.intake import CallerLeftError, Reader, Receive, Scope, drop_body, read_body, read_headers
+from pennyworth.wire import problems
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _CLOSE = (b"connection", b"close")
+_LINGER_S = 2.0
+"""How long the rest of a body that nobody wants is read after the reply: a client that writes it all before it reads
+would otherwise meet a reset instead of the reply."""
+
+_LEFT = Refuse(499, "caller_left", "the caller left before the body had come")
 
 
 class PublicDoor:
-    """An ASGI application. ``ready`` says whether a load balancer should send work here."""
+    """An ASGI application. ``/readyz`` says whether a load balancer should send work here."""
 
     def __init__(self, engine: Engine, gatekeeper: Gatekeeper) -> None:
         self._engine = engine
@@ -38,27 +41,38 @@ class PublicDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
+        try:
+            reply = await self._answer(scope, receive, send)
+        except Exception as error:  # the door's edge: a defect of ours is answered as JSON too, and told in one line
+            self._engine.state.trouble("door", type(error).__name__)
+            reply = _problem(500, "The gateway itself failed. Its log says more; asking again may help.", "internal")
+        if reply is None:
+            return
+        if WHOLE in scope:
+            await write(send, reply)
+        else:
+            await write_early(send, receive, reply)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> Reply | None:
         path, method = scope["path"], scope["method"]
         if path == "/v1/chat/completions":
-            reply = await self._chat(scope, receive, send) if method == "POST" else _not_allowed("POST", path)
-        elif path in _SMALL:
-            reply = _SMALL[path](self, scope) if method in ("GET", "HEAD") else _not_allowed("GET", path)
-        else:
-            reply = _problem(
-                404,
-                f"There is nothing at {path[:200]}. This gateway serves /v1/chat/completions and /v1/models.",
-                "not_found",
-            )
-        if reply is not None:
-            await write(send, reply)
+            return await self._chat(scope, receive, send) if method == "POST" else _not_allowed("POST", path)
+        if path in _SMALL:
+            return _SMALL[path](self, scope) if method in ("GET", "HEAD") else _not_allowed("GET", path)
+        return _problem(
+            404,
+            f"There is nothing at {path[:200]}. This gateway serves /v1/chat/completions and /v1/models: "
+            "the base URL of an SDK ends in /v1.",
+            "not_found",
+        )
 
     async def _chat(self, scope: Scope, receive: Receive, send: Send) -> Reply | None:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = read_headers(scope["headers"])
         try:
             caller = self._gatekeeper.admit(headers.get("authorization", ""), headers.get("x-api-key", ""))
         except RequestError as error:
             return _problem(error.status, error.message, error.code)
-        request = await self._read(headers, caller, receive)
+        request = await self._read(scope, headers, caller, receive)
         if not isinstance(request, Request):
             return request
         handled = await self._engine.handle(request)
@@ -66,19 +80,20 @@ class PublicDoor:
             return handled
         return await self._relay(handled, receive, send)
 
-    async def _read(self, headers: dict[str, str], caller: Caller, receive: Receive) -> Request | Reply | None:
-        plan = self._engine.state.plan
+    async def _read(
+        self, scope: Scope, headers: dict[str, str], caller: Caller, receive: Receive
+    ) -> Request | Reply | None:
+        state = self._engine.state
         try:
-            body = await read_body(headers, receive, plan.limits.max_body_bytes)
-            if body is None:
-                return None
+            body = await read_body(scope, headers, receive, state.plan.limits)
+            scope[WHOLE] = True
             return self._reader.read(body, headers, caller)
         except RequestError as error:
             no = Refuse(error.status, error.code, error.message)
-            reply = self._engine.refuse(caller, self._engine.state.snapshot(), no, param=error.param)
-            if error.status == 413:
-                reply.headers.append(_CLOSE)
-            return reply
+            return self._engine.refuse(caller, state.snapshot(), no, param=error.param, reason=_for_the_books(error))
+        except CallerLeftError:
+            self._engine.refuse(caller, state.snapshot(), _LEFT)
+            return None
 
     async def _relay(self, relay: Relay, receive: Receive, send: Send) -> Reply | None:
         """Gives the reply as it comes. A caller who hangs up closes the relay; so does every other way out of here."""
@@ -97,7 +112,7 @@ class PublicDoor:
             watch.cancel()
 
     def _models(self, scope: Scope) -> Reply:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = read_headers(scope["headers"])
         try:
             self._gatekeeper.admit(headers.get("authorization", ""), headers.get("x-api-key", ""))
         except RequestError as error:
@@ -125,62 +140,6 @@ _SMALL: dict[str, Callable[[PublicDoor, Scope], Reply]] = {
 }
 
 
-class Reader:
-    """Reads requests, and remembers the last small ones: applications send the same bytes again and again, and a
-    ``Request`` is a value that depends on nothing but those bytes, these headers and the caller."""
-
-    _LARGEST = 4096
-    _MOST = 1024
-
-    def __init__(self, plan: Plan) -> None:
-        self._vary = plan.cache.vary_headers
-        self._max_depth = plan.limits.max_depth
-        self._named = ("cache-control", chat.TAGS_HEADER, *self._vary)
-        self._known: LRUCache[tuple[bytes, Caller, tuple[str | None, ...]], Request] = LRUCache(self._MOST)
-
-    def read(self, body: bytes, headers: dict[str, str], caller: Caller) -> Request:
-        if len(body) > self._LARGEST:
-            return chat.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
-        name = (body, caller, tuple(map(headers.get, self._named)))
-        request = self._known.get(name)
-        if request is None:
-            request = chat.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
-            self._known.insert(name, request)
-        return request
-
-
-async def read_body(headers: dict[str, str], receive: Receive, limit: int) -> bytes | None:
-    """The whole body; ``None`` if the caller left before its end.
-
-    Raises:
-        RequestError: 413, larger than ``limit``.
-    """
-    declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        if not message.get("more_body"):
-            return b"".join([*parts, part]) if parts else bytes(part)
-        parts.append(part)
-
-
-def _too_large(limit: int) -> RequestError:
-    return RequestError(
-        f"The body is larger than limits.max_body_bytes ({limit}). Send less, or ask the operator to raise it.",
-        status=413,
-        code="body_too_large",
-    )
-
-
 async def _hang_up(receive: Receive, relay: Relay) -> None:
     """ASGI tells of a disconnect by ``receive``; it also returns once the response is complete."""
     await receive()
@@ -191,6 +150,21 @@ async def write(send: Send, reply: Reply) -> None:
     reply.headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
     await send({"type": "http.response.body", "body": reply.body})
+
+
+async def write_early(send: Send, receive: Receive, reply: Reply) -> None:
+    """Answers before the body has come, which ends the connection: a caller who waits for ``100 Continue`` may or may
+    not send the body now (RFC 9110 §10.1.1), so what comes next cannot be told from a request."""
+    reply.headers += [_CLOSE, (b"content-length", b"%d" % len(reply.body))]
+    await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": True})
+    await drop_body(receive, _LINGER_S)
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _for_the_books(error: RequestError) -> str:
+    """Why a request was refused, without the caller's own words: receipts hold no prompt and no secret."""
+    return f"{error.code}: {error.param}" if error.code == "invalid_value" else error.code
 
 
 def _problem(status: int, message: str, code: str) -> Reply:

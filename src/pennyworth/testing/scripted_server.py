@@ -146,6 +146,11 @@ class ScriptedServer:
             self._server.close()
             await self._server.wait_closed()
 
+    @property
+    def playing(self) -> int:
+        """Connections whose steps are not over."""
+        return len(self._playing)
+
     async def until_clients_left(self, number: int) -> None:
         """Wait until so many clients have left early."""
         while self.clients_left < number:
