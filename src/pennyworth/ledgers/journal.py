@@ -1,0 +1,127 @@
+"""Where a worker acknowledges: append-only files of one JSON record a line, one write(2) each, and how they are read back.
+
+What has been appended survives the death of the process, because the kernel has it. It does not survive a power cut
+before the kernel has written it out; nothing here calls fsync.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from pennyworth.errors import StoreError
+from pennyworth.ledgers.lines import Booked, DamagedLineError, Record, from_line, to_line
+from pennyworth.ledgers.segments import Segment, create_locked
+
+ROTATE_BYTES = 16 * 2**20
+READ_BYTES = 2**20
+
+
+class FileJournal:
+    """A journal in ``folder``; create it after a worker has forked, and one per worker.
+
+    ``append`` may be called from several threads. A record that the disk took only in part is a damaged line: it is
+    reported here by ``StoreError``, skipped by readers, and does not touch the record after it.
+    """
+
+    def __init__(self, folder: str | Path, worker: str, rotate_bytes: int = ROTATE_BYTES) -> None:
+        if not worker or "/" in worker or "\0" in worker:
+            raise ValueError(f"worker name {worker!r} cannot be part of a file name")
+        self._folder = Path(folder)
+        self._rotate_bytes = rotate_bytes
+        self._lock = threading.Lock()
+        self._size = 0
+        self._torn = False
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._fd, self._segment = create_locked(self._folder, Segment(f"{worker}-{time.time_ns()}", 0))
+        except OSError as error:
+            raise StoreError(f"journal folder {folder} cannot be written: {error}") from error
+
+    @property
+    def owner(self) -> str:
+        """This life of this worker, as it stands in the names of its segments."""
+        return self._segment.owner
+
+    def append(self, record: Record) -> None:
+        line = to_line(record) + b"\n"
+        with self._lock:
+            if self._size >= self._rotate_bytes:
+                self._rotate()
+            self._write(b"\n" + line if self._torn else line)
+
+    def close(self) -> None:
+        """Gives the segments up to whoever folds them. Later appends raise ``StoreError``."""
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+            self._fd = -1
+
+    def _write(self, line: bytes) -> None:
+        try:
+            written = os.write(self._fd, line)
+        except OSError as error:
+            raise StoreError(f"journal {self._folder / self._segment.name}: {error.strerror or error}") from error
+        self._size += written
+        self._torn = line[written - 1 : written] != b"\n" if written else self._torn
+        if written != len(line):
+            raise StoreError(f"journal {self._folder / self._segment.name}: only {written} of {len(line)} bytes fit")
+
+    def _rotate(self) -> None:
+        if self._fd < 0:
+            return
+        try:
+            fd, segment = create_locked(self._folder, Segment(self._segment.owner, self._segment.seq + 1))
+        except OSError:
+            return  # a segment that grows too long is better than a record that is lost
+        os.close(self._fd)
+        self._fd, self._segment, self._size, self._torn = fd, segment, 0, False
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """Records read, where to go on reading, and how many damaged lines were passed over."""
+
+    booked: list[Booked]
+    next_offset: int
+    damaged: int = 0
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for record, _ in self.booked]
+
+
+def read_records(path: str | Path, offset: int, *, ended: bool = False, limit: int = READ_BYTES) -> Reading:
+    """Reads on from ``offset``, about ``limit`` bytes at a time; at the end there are no records and the offset stays.
+
+    A last line without its line break is left for the next reading: it may still be being written. When the segment
+    has ``ended`` it counts if it is a whole record; if not, it was cut off before anybody called it acknowledged, and is
+    no damage. (Linux cuts even a small write short at a page boundary when the process is killed in it.) Raises ``OSError``.
+    """
+    with open(path, "rb") as file:
+        file.seek(offset)
+        chunk = file.read(limit)
+        if b"\n" not in chunk:
+            chunk += file.read()  # a line longer than the limit
+        takes_all = ended and not file.read(1)
+    whole = len(chunk) if takes_all else chunk.rfind(b"\n") + 1
+    return _parsed(chunk[:whole], offset + whole)
+
+
+def _parsed(text: bytes, next_offset: int) -> Reading:
+    booked: list[Booked] = []
+    damaged = 0
+    *lines, cut_off = text.split(b"\n")
+    for line in filter(None, lines):
+        try:
+            booked.append(Booked(from_line(line), line))
+        except DamagedLineError:
+            damaged += 1
+    if cut_off:
+        with suppress(DamagedLineError):
+            booked.append(Booked(from_line(cut_off), cut_off))
+    return Reading(booked=booked, next_offset=next_offset, damaged=damaged)

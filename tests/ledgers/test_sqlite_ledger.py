@@ -1,0 +1,170 @@
+"""The SQLite ledger's own matters: schemas, broken files, several processes, and folding segments exactly once."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ledger_disk import room_for
+
+from pennyworth.errors import ConfigError, StoreError
+from pennyworth.ledgers.lines import Booked, Record, to_line
+from pennyworth.ledgers.segment_book import OpenIntent, Progress, Stretch
+from pennyworth.ledgers.sqlite import SqliteLedger
+from pennyworth.money import Money
+from pennyworth.testing.contract_ledger import NOON_S, everything, hit, intent, paid
+
+
+def lines(*records: Record) -> list[Booked]:
+    return [Booked(record, to_line(record)) for record in records]
+
+
+def test_a_ledger_is_still_there_after_it_was_closed(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    ledger.fold([paid("r1")])
+    ledger.close()
+    again = SqliteLedger(tmp_path / "ledger.sqlite")
+    assert again.receipt("r1") == paid("r1")
+    assert everything(again).spent == paid("r1").spent
+
+
+def test_a_closed_ledger_refuses_and_may_be_closed_again(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    ledger.close()
+    ledger.close()
+    with pytest.raises(StoreError):
+        ledger.fold([paid("r1")])
+    with pytest.raises(StoreError):
+        everything(ledger)
+
+
+def test_a_schema_of_a_newer_version_is_refused_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    SqliteLedger(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version=7")
+    connection.close()
+    with pytest.raises(ConfigError, match=r"schema 7.*up to 1") as refused:
+        SqliteLedger(path)
+    assert refused.value.key == "state_dir"
+
+
+def test_a_file_that_is_no_database_is_a_store_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"receipts, in a format of my own" * 100)
+    with pytest.raises(StoreError, match=r"ledger\.sqlite"):
+        SqliteLedger(path)
+
+
+def test_a_damaged_body_is_a_store_error(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    ledger.fold([paid("r1")])
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE receipts SET body = ?", (to_line(intent("r1")),))
+    connection.close()
+    with pytest.raises(StoreError, match="r1"):
+        ledger.receipt("r1")
+
+
+def test_a_ledger_locked_by_somebody_is_a_store_error_for_writers_only(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path, busy_s=0.05)
+    ledger.fold([paid("r1")])
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked"):
+        ledger.fold([paid("r2")])
+    assert everything(ledger).requests == 1
+    other.execute("ROLLBACK")
+    assert ledger.fold([paid("r2")]) == 1
+
+
+def test_a_full_disk_leaves_the_books_as_they_were(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    ledger.fold([paid("r1")])
+    wal_bytes = (tmp_path / "ledger.sqlite-wal").stat().st_size
+    many = [paid(f"many{i}", notes=("x" * 500,)) for i in range(300)]
+    with room_for(wal_bytes + 10_000), pytest.raises(StoreError):
+        ledger.fold(many)
+    assert everything(ledger).requests == 1
+    assert ledger.fold(many) == 300
+    assert everything(ledger).requests == 301
+
+
+def test_a_record_no_ledger_can_sum_is_refused_and_nothing_beside_it_is_booked(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    with pytest.raises(StoreError, match="r2"):
+        ledger.fold([paid("r1"), paid("r2", spent=Money(10**40))])
+    assert everything(ledger).requests == 0
+
+
+def test_text_that_utf8_cannot_express_is_booked_with_question_marks(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    ledger.fold([paid("r1", model="\ud800")])
+    assert list(ledger.totals(0, float("inf"), "model")) == ["?"]
+
+
+def test_reading_shows_the_state_before_or_after_a_fold_not_between(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    ledger.fold([paid("r1")])
+
+    def records_that_read_meanwhile():
+        yield paid("r2")
+        assert everything(ledger).requests == 1
+        yield hit("r3")
+
+    ledger.fold(records_that_read_meanwhile())
+    assert everything(ledger).requests == 3
+
+
+def test_a_stretch_counts_once_and_only_from_where_the_last_one_ended(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    first = Stretch("w0-1-000000.jsonl", "w0-1", 0, 100, lines(intent("r1"), paid("r2")), 1)
+    assert ledger.fold_stretch(first)
+    assert not ledger.fold_stretch(first)
+    assert not ledger.fold_stretch(first._replace(start=50, end=150, booked=lines(paid("r3"))))
+    assert ledger.progress(first.segment) == Progress(100, 1)
+    assert ledger.fold_stretch(first._replace(start=100, end=200, booked=lines(paid("r3"))))
+    assert ledger.progress(first.segment) == Progress(200, 2)
+    assert everything(ledger).requests == 2
+    ledger.forget(first.segment)
+    assert ledger.progress(first.segment) == Progress(0, 0)
+
+
+def test_open_intents_are_those_of_segments_whose_receipt_has_not_come(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    ledger.fold([intent("nobody's"), intent("seen twice")])
+    records = lines(intent("r1"), intent("r2"), paid("r2"), intent("r3"), intent("seen twice"))
+    ledger.fold_stretch(Stretch("w0-1-000000.jsonl", "w0-1", 0, 100, records, 0))
+    ledger.fold([paid("r3")])
+    assert set(ledger.open_intents()) == {OpenIntent("w0-1", intent("r1")), OpenIntent("w0-1", intent("seen twice"))}
+
+
+FOLD_FILE = """
+import sys
+from pennyworth.ledgers.journal import read_records
+from pennyworth.ledgers.sqlite import SqliteLedger
+records = read_records(sys.argv[1], 0).records
+step = int(sys.argv[3])
+ledger = SqliteLedger(sys.argv[2], busy_s=30)
+print(sum(ledger.fold(records[i : i + step]) for i in range(0, len(records), step)))
+"""
+
+
+def test_several_processes_folding_the_same_records_into_a_new_ledger_count_each_once(tmp_path: Path) -> None:
+    written = [r for i in range(400) for r in (paid(f"p{i}", NOON_S + i), hit(f"h{i}", NOON_S + 20 * i))]
+    (tmp_path / "records").write_bytes(b"".join(to_line(record) + b"\n" for record in written))
+    command = [sys.executable, "-c", FOLD_FILE, str(tmp_path / "records"), str(tmp_path / "ledger.sqlite")]
+    processes = [
+        subprocess.Popen([*command, str(step)], stdout=subprocess.PIPE, text=True) for step in (13, 29, 50, 13)
+    ]
+    counted = [int(process.communicate(timeout=60)[0]) for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0, 0]
+    assert sum(counted) == len(written)
+    total = everything(SqliteLedger(tmp_path / "ledger.sqlite"))
+    assert total.requests == len(written)
+    assert total.spent.pico == 400 * 1_000_000_000_001
