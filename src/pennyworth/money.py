@@ -17,7 +17,7 @@ Basis = Literal["metered", "estimated", "unpriced", "none"]
 """How an amount is known: from the provider's usage, from counting, not at all (no price), or there was nothing to pay."""
 
 
-class Money(msgspec.Struct, frozen=True, order=True):
+class Money(msgspec.Struct, frozen=True, gc=False, order=True):
     """An amount in whole picodollars. May be negative (a layer may cost more than it saves)."""
 
     pico: int = 0
@@ -52,7 +52,7 @@ class Money(msgspec.Struct, frozen=True, order=True):
 ZERO = Money(0)
 
 
-class Usage(msgspec.Struct, frozen=True, omit_defaults=True):
+class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Tokens of one call as the provider counts them.
 
     ``cached`` and ``cache_write`` are parts of ``input``; ``reasoning`` is a part of ``output``

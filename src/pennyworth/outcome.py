@@ -20,7 +20,7 @@ Layer = Literal["exact", "normalised", "semantic", "coalesced", "stale", "routin
 """What saved money. ``own``: what our own work cost, a negative saving."""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One reply of a provider, recorded: everything later decisions may ask about it.
 
     Attributes:
@@ -53,7 +53,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     provider_request_id: str = ""
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A reply worth giving again. Immutable; keys point to it.
 
     Attributes:
@@ -86,7 +86,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
+class Kept(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A key that leads to an answer until ``expires_s`` (wall clock); for ``stale_s`` longer it may stand in for an error.
 
     ``tier`` is how the key was made: ``exact`` or ``normalised``. ``asks``: how often the question was asked so far.
@@ -100,7 +100,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     asks: int = 1
 
 
-class AttemptNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AttemptNote(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One call to a provider, as it stands on the receipt."""
 
     target: str
@@ -117,7 +117,7 @@ class AttemptNote(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     edits: tuple[str, ...] = ()
 
 
-class Latency(msgspec.Struct, frozen=True, omit_defaults=True):
+class Latency(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Where the time went, in milliseconds on the monotonic clock."""
 
     total_ms: float = 0.0
@@ -126,7 +126,7 @@ class Latency(msgspec.Struct, frozen=True, omit_defaults=True):
     upstream_ms: float = 0.0
 
 
-class Intent(msgspec.Struct, frozen=True, kw_only=True, tag="intent"):
+class Intent(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="intent"):
     """Written before a call goes out; left open by a crash it becomes a receipt with the outcome unknown."""
 
     id: str
@@ -138,7 +138,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True, tag="intent"):
     basis: Basis = "estimated"
 
 
-class Receipt(msgspec.Struct, frozen=True, kw_only=True, tag="receipt", omit_defaults=True):
+class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="receipt", omit_defaults=True):
     """The one record of a request. ``spent + Σ saved == would_have_cost``, to the picodollar, always.
 
     Attributes:
