@@ -116,7 +116,7 @@ def open_runtime(
     Raises:
         ConfigError: the state directory cannot be used, a store is newer than this program, an overlay is wrong.
     """
-    parts = _parts(plan, report, worker, upstream or HttpUpstream())
+    parts = _parts(plan, report, worker, upstream)
     return Runtime(plan, parts, worker, report, clock or SystemClock())
 
 
@@ -126,14 +126,15 @@ def open_prices(plan: Plan) -> PriceBook:
     return OverlayPrices(plan.prices.overlay, base, plan.prices.stale_after_days) if plan.prices.overlay else base
 
 
-def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream) -> Parts:
+def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -> Parts:
     spec = plan.cache
     near = MemoryStore(spec.l1_entries, spec.l1_bytes)
     if plan.state_dir == MEMORY:
         memory = MemoryLedger()
         control = MemoryControl()
         keyring = Keyring(secrets.token_bytes(32))
-        return Parts(near, control, MemoryJournal(memory), memory, open_prices(plan), upstream, keyring)
+        prices = open_prices(plan)
+        return Parts(near, control, MemoryJournal(memory), memory, prices, upstream or HttpUpstream(), keyring)
     keyring = open_keyring(plan)
     far = open_answers(plan, keyring, report)
     ledger = open_ledger(plan)
@@ -144,7 +145,7 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream) -> Parts
         journal=journal,
         ledger=ledger,
         prices=open_prices(plan),
-        upstream=upstream,
         keyring=keyring,
         folder=open_folder(plan, ledger, report, worker),
+        upstream=upstream or HttpUpstream(),  # the last: what is opened before it may be refused
     )

@@ -1,0 +1,75 @@
+"""A whole gateway in the running event loop: workers, admin port and what lies under them, from open to closed.
+
+``serve_alone`` is one process with everything in it, ``serve_fleet`` a parent with several worker processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+
+from pennyworth.assemble import Report, open_control, open_folder, open_ledger, open_runtime
+from pennyworth.engine.clock import SystemClock
+from pennyworth.errors import ConfigError, StoreError
+from pennyworth.plan import Plan
+from pennyworth.server.admin import admin_server
+from pennyworth.server.admin_books import BookReader
+from pennyworth.server.admin_desk import Desk
+from pennyworth.server.doors import Doors
+from pennyworth.server.fleet import Fleet
+from pennyworth.server.workers import Alone, Stop, Worker, Workers
+from pennyworth.view import Control
+
+Ready = Callable[[Control], None]
+"""Called once, when everything is open and serves, with the control row as it was found."""
+
+
+async def serve_alone(plan: Plan, doors: Doors, report: Report, stop: Stop, ready: Ready) -> None:
+    """Serves until ``stop``; returns when everything is drained and closed."""
+    with _state_dir_trouble():
+        runtime = open_runtime(plan, report)
+    try:
+        worker, parts = Worker(runtime, "w0"), runtime.parts
+        desk = Desk(plan, Alone(worker), parts.control, BookReader(parts.ledger, parts.folder), runtime.state.clock)
+        async with admin_server(desk, doors.admin):
+            ready(parts.control.read())
+            await _warn_of_prices(desk.workers, report)
+            await worker.serve(doors.public, stop)
+    finally:
+        await runtime.close()
+
+
+async def serve_fleet(plan: Plan, doors: Doors, report: Report, stop: Stop, ready: Ready) -> None:
+    """The same with ``plan.listen.workers`` processes of their own behind the public door."""
+    with ExitStack() as opened:
+        with _state_dir_trouble():
+            ledger = opened.enter_context(closing(open_ledger(plan)))
+            control = opened.enter_context(closing(open_control(plan)))
+        folder = opened.enter_context(closing(open_folder(plan, ledger, report)))
+        fleet = Fleet(plan, doors.public, report)
+        desk = Desk(plan, fleet, control, BookReader(ledger, folder), SystemClock())
+        await fleet.start()
+        try:
+            async with admin_server(desk, doors.admin):
+                ready(control.read())
+                await _warn_of_prices(fleet, report)
+                await stop.asked.wait()
+                await fleet.stop(stop)
+        except BaseException:
+            await fleet.stop(stop)
+            raise
+
+
+async def _warn_of_prices(workers: Workers, report: Report) -> None:
+    warnings = (await workers.overview()).price_warnings
+    if warnings:
+        report("prices", "; ".join(warnings))
+
+
+@contextmanager
+def _state_dir_trouble() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        fix = "Make the directory writable for this user, or name another"
+        raise ConfigError("state_dir", str(error), fix) from error

@@ -1,0 +1,80 @@
+"""``run`` serves a Plan until it is told to stop, with the sandbox where there is no provider, and says what it does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+from pennyworth import __version__
+from pennyworth.assemble import MEMORY, Report
+from pennyworth.config import with_sandbox
+from pennyworth.config.addresses import is_loopback
+from pennyworth.errors import ConfigError
+from pennyworth.plan import Plan
+from pennyworth.sandbox import SandboxServer
+from pennyworth.server import logs
+from pennyworth.server.doors import Doors, open_doors
+from pennyworth.server.gateway import serve_alone, serve_fleet
+from pennyworth.server.workers import Stop, new_loop
+from pennyworth.view import Control
+
+Say = Callable[[str], None]
+
+
+def run(plan: Plan, say: Say = print) -> int:
+    """Serves until SIGTERM or SIGINT, then drains; 0 when that was done. A second signal cuts the draining short.
+
+    ``say`` is given the lines a person wants to read once everything listens; the log goes to standard error.
+
+    Raises:
+        ConfigError: an address that cannot be listened on, a state directory that cannot be used.
+    """
+    if plan.listen.workers > 1 and plan.state_dir == MEMORY:
+        problem = f"{plan.listen.workers} workers share nothing when everything is in memory"
+        raise ConfigError("listen.workers", problem, "Name a state_dir, or use one worker.")
+    log = logs.open_log(plan.log_level)
+    with ExitStack() as opened:
+        doors = opened.enter_context(closing(open_doors(plan)))
+        logs.adopt_library_logs(log)
+        if not plan.providers:
+            sandbox = opened.enter_context(SandboxServer(process=True))
+            plan = with_sandbox(plan, sandbox.base_url)
+        with asyncio.Runner(loop_factory=new_loop()) as runner:
+            runner.run(_until_signalled(plan, doors, logs.reporter(log), say))
+    return 0
+
+
+async def _until_signalled(plan: Plan, doors: Doors, report: Report, say: Say) -> None:
+    def ready(control: Control) -> None:
+        for line in lines(plan, doors, control):
+            say(line)
+
+    stop = Stop()
+    stop.on_signals()
+    serve = serve_alone if plan.listen.workers == 1 else serve_fleet
+    await serve(plan, doors, report, stop, ready)
+
+
+def lines(plan: Plan, doors: Doors, control: Control) -> Iterator[str]:
+    """What a person wants to know of a gateway that has just started."""
+    workers = f"{plan.listen.workers} worker{'s' if plan.listen.workers > 1 else ''}"
+    about = f"{workers}, state in {plan.state_dir}, plan {plan.digest}"
+    yield f"Pennyworth {__version__} listens on {doors.public_url}/v1 ({about})"
+    yield f"Admin port: {doors.admin_url} ({'with the admin key' if plan.admin_key else 'no key, this machine only'})"
+    if not plan.keys and plan.allow_anonymous:
+        reach = "this machine only" if is_loopback(plan.listen.host) else "anybody who can reach it"
+        yield f"No client key is configured: it serves {reach}."
+    if not plan.enabled:
+        yield "Optimisations are off (enabled = false): a plain proxy that writes receipts."
+    elif not control.enabled:
+        yield "Optimisations are off: the kill switch was thrown on the admin port, and stays so until it is taken back."
+    if plan.providers and all(provider.simulated for provider in plan.providers):
+        yield f"No provider is configured: the sandbox answers, a simulator. Try: {curl(plan, doors)}"
+
+
+def curl(plan: Plan, doors: Doors) -> str:
+    """A line that works in a shell, at once or with a client key in ``PENNYWORTH_KEY``."""
+    key = ' -H "Authorization: Bearer $PENNYWORTH_KEY"' if plan.keys else ""
+    question = '{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}'
+    return f"curl {doors.public_url}/v1/chat/completions -H 'Content-Type: application/json'{key} -d '{question}'"

@@ -1,0 +1,84 @@
+"""``run``: what it says, what it refuses, and how it ends, as the process that people start."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import socket
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pennyworth.assemble import open_ledger
+from pennyworth.errors import ConfigError
+from pennyworth.plan import Listen, Plan
+from pennyworth.sandbox import SandboxServer
+from pennyworth.server.run import run
+from tests.server.gateways import GatewayProcess, call, plan_for
+
+
+def test_without_a_provider_the_sandbox_answers_and_the_line_it_prints_works(state_dir: Path) -> None:
+    with GatewayProcess(state_dir) as gateway:
+        said = gateway.lines[-1]
+        assert "simulator" in said
+        _, url, _, header, _, body = shlex.split(said[said.index("curl ") :])
+        name, _, value = header.partition(": ")
+        reply = call(
+            url.removesuffix("/v1/chat/completions"), "POST", "/v1/chat/completions", body.encode(), {name: value}
+        )
+        assert reply.status == 200
+        assert "Simulated answer" in reply.json["choices"][0]["message"]["content"]
+        assert "this machine only" in "".join(gateway.lines)
+        gateway.child.send_signal(signal.SIGINT)
+        assert gateway.child.wait(20.0) == 0
+
+
+def test_told_to_stop_it_drains_books_everything_and_exits_with_0(provider: SandboxServer, tmp_path: Path) -> None:
+    (tmp_path / "pennyworth.toml").write_text('[limits]\ndrain = "4s"\n')
+    env = {"PENNYWORTH_CONFIG": str(tmp_path / "pennyworth.toml"), "PENNYWORTH_ENABLED": "false"}
+    with GatewayProcess(tmp_path / "state", provider.base_url, **env) as gateway:
+        assert any("plain proxy" in line for line in gateway.lines)
+        short = gateway.open_stream("A short goodbye. FAULT:drip=1", max_tokens=1)
+        endless = gateway.open_stream("A long goodbye. FAULT:stall=4")
+        short.read(50)
+        endless.read(50)
+        gateway.child.send_signal(signal.SIGTERM)
+        assert short.read().endswith(b"data: [DONE]\n\n")
+        assert b"shutting down" in endless.read().rpartition(b"data: ")[2]
+        assert gateway.child.wait(20.0) == 0
+    ledger = open_ledger(plan_for(tmp_path / "state", provider.base_url))
+    totals = ledger.totals(0.0, float("inf"))[""]
+    ledger.close()
+    assert totals.endings == {"length": 1, "cut": 1}
+
+
+@pytest.mark.parametrize(("section", "variable"), [("listen", "PENNYWORTH_PORT"), ("admin", "PENNYWORTH_ADMIN_PORT")])
+def test_a_port_in_use_is_named_with_the_way_out(state_dir: Path, section: str, variable: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ports = {"port": port, "admin_port": 0} if section == "listen" else {"port": 0, "admin_port": port}
+        plan = Plan(providers=(), listen=Listen(**ports), state_dir=str(state_dir))
+        with pytest.raises(ConfigError, match=rf"{section}\.port: {port} .* in use.*{variable}=0"):
+            run(plan)
+
+
+def test_an_address_that_is_not_ours_is_named(state_dir: Path) -> None:
+    plan = Plan(providers=(), listen=Listen(host="192.0.2.1", port=0, admin_port=0), state_dir=str(state_dir))
+    with pytest.raises(ConfigError, match=r"listen\.host: '192\.0\.2\.1'"):
+        run(plan)
+
+
+def test_workers_that_would_share_nothing_are_refused() -> None:
+    plan = Plan(providers=(), listen=Listen(port=0, admin_port=0, workers=2), state_dir=":memory:")
+    with pytest.raises(ConfigError, match=r"listen\.workers"):
+        run(plan)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_state_directory_that_is_a_file_is_refused(provider: SandboxServer, tmp_path: Path, workers: int) -> None:
+    (tmp_path / "file").write_text("")
+    plan = plan_for(tmp_path / "file", provider.base_url)
+    plan = msgspec.structs.replace(plan, listen=msgspec.structs.replace(plan.listen, workers=workers))
+    with pytest.raises(ConfigError, match="state_dir"):
+        run(plan)
