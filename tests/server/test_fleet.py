@@ -17,7 +17,7 @@ from pennyworth.sandbox import SandboxServer
 from tests.server.gateways import Gateway, GatewayProcess, eventually, paused
 
 Question = Callable[[], str]
-CONFIGURATION = '[limits]\ndrain = "4s"\n'
+CONFIGURATION = '[limits]\ndrain = "3s"\n'
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import socket
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -14,43 +15,54 @@ from pennyworth.assemble import open_ledger
 from pennyworth.errors import ConfigError
 from pennyworth.plan import Listen, Plan
 from pennyworth.sandbox import SandboxServer
-from pennyworth.server.run import run
+from pennyworth.server.doors import open_doors
+from pennyworth.server.run import lines, run
+from pennyworth.view import Control
 from tests.server.gateways import GatewayProcess, call, plan_for
 
 
-def test_without_a_provider_the_sandbox_answers_and_the_line_it_prints_works(state_dir: Path) -> None:
-    with GatewayProcess(state_dir) as gateway:
+def test_without_a_provider_the_sandbox_answers_and_ctrl_c_drains_and_books_everything(tmp_path: Path) -> None:
+    (tmp_path / "pennyworth.toml").write_text('[limits]\ndrain = "2.5s"\n')
+    state_dir = tmp_path / "state"
+    with GatewayProcess(state_dir, PENNYWORTH_CONFIG=str(tmp_path / "pennyworth.toml")) as gateway:
         said = gateway.lines[-1]
         assert "simulator" in said
         _, url, _, header, _, body = shlex.split(said[said.index("curl ") :])
-        name, _, value = header.partition(": ")
-        reply = call(
-            url.removesuffix("/v1/chat/completions"), "POST", "/v1/chat/completions", body.encode(), {name: value}
-        )
+        base, name = url.removesuffix("/v1/chat/completions"), header.partition(": ")
+        reply = call(base, "POST", "/v1/chat/completions", body.encode(), {name[0]: name[2]})
         assert reply.status == 200
         assert "Simulated answer" in reply.json["choices"][0]["message"]["content"]
-        assert "this machine only" in "".join(gateway.lines)
-        gateway.child.send_signal(signal.SIGINT)
-        assert gateway.child.wait(20.0) == 0
-
-
-def test_told_to_stop_it_drains_books_everything_and_exits_with_0(provider: SandboxServer, tmp_path: Path) -> None:
-    (tmp_path / "pennyworth.toml").write_text('[limits]\ndrain = "4s"\n')
-    env = {"PENNYWORTH_CONFIG": str(tmp_path / "pennyworth.toml"), "PENNYWORTH_ENABLED": "false"}
-    with GatewayProcess(tmp_path / "state", provider.base_url, **env) as gateway:
-        assert any("plain proxy" in line for line in gateway.lines)
         short = gateway.open_stream("A short goodbye. FAULT:drip=1", max_tokens=1)
         endless = gateway.open_stream("A long goodbye. FAULT:stall=4")
         short.read(50)
         endless.read(50)
-        gateway.child.send_signal(signal.SIGTERM)
+        gateway.child.send_signal(signal.SIGINT)
         assert short.read().endswith(b"data: [DONE]\n\n")
         assert b"shutting down" in endless.read().rpartition(b"data: ")[2]
         assert gateway.child.wait(20.0) == 0
-    ledger = open_ledger(plan_for(tmp_path / "state", provider.base_url))
+    ledger = open_ledger(Plan(providers=(), state_dir=str(state_dir)))
     totals = ledger.totals(0.0, float("inf"))[""]
     ledger.close()
-    assert totals.endings == {"length": 1, "cut": 1}
+    assert totals.endings == {"complete": 1, "length": 1, "cut": 1}
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({}, "no key, this machine only"),
+        ({}, "No client key is configured: it serves this machine only."),
+        ({"PENNYWORTH_ADMIN_KEY": "admin-key-0123456789"}, "with the admin key"),
+        ({"PENNYWORTH_KEY": "client-key-0123456789"}, '-H "Authorization: Bearer $PENNYWORTH_KEY"'),
+        ({"PENNYWORTH_ENABLED": "false"}, "a plain proxy that writes receipts"),
+        ({"PENNYWORTH_WORKERS": "3"}, "(3 workers, "),
+    ],
+)
+def test_it_says_who_may_come_in_and_what_is_off(state_dir: Path, env: dict[str, str], said: str) -> None:
+    plan = plan_for(state_dir, "http://127.0.0.1:9/v1", env)
+    with closing(open_doors(plan)) as doors:
+        told = "\n".join(lines(plan, doors, Control()))
+    assert said in told
+    assert "0123456789" not in told
 
 
 @pytest.mark.parametrize(("section", "variable"), [("listen", "PENNYWORTH_PORT"), ("admin", "PENNYWORTH_ADMIN_PORT")])
