@@ -51,7 +51,8 @@ def explain(outcome: Outcome, target: Target) -> Trouble:
             f"base URL of another company ({provider.base_url}). Check providers.{provider.name}.",
         )
     if outcome.status >= 400:
-        return Trouble(status, "upstream_error", f"{target.name} answered {status}.", outcome.raw)
+        body = provider.credential.struck_from(outcome.raw)  # some providers quote the request they refuse
+        return Trouble(status, "upstream_error", f"{target.name} answered {status}.", body)
     if outcome.status >= 300:
         return Trouble(
             status,
@@ -60,5 +61,5 @@ def explain(outcome: Outcome, target: Target) -> Trouble:
             f"host. Check providers.{provider.name}.base_url = {provider.base_url}.",
         )
     if outcome.status == 0:
-        return Trouble(status, "upstream_unreachable", f"{target.name} could not be asked: {outcome.fault}.")
-    return Trouble(status, "upstream_broken", f"{target.name} sent no usable reply: {outcome.fault}.")
+        return Trouble(status, "upstream_unreachable", f"{target.name} gave no reply: {outcome.fault}.")
+    return Trouble(status, "upstream_broken", f"The reply of {target.name} was not completed: {outcome.fault}.")

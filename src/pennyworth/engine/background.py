@@ -40,7 +40,7 @@ class Background:
                 row = self._control.read()
                 if row.epoch != self._state.control.epoch:
                     self._purged.set()
-                if row.version >= self._state.control.version:
+                if row.version > self._state.control.version:
                     self._state.control = row
             except StoreError as error:
                 self._state.trouble("control", str(error))

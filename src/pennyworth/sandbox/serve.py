@@ -147,7 +147,9 @@ class _Process:
         self._child: subprocess.Popen[bytes] | None = None
 
     def start(self) -> str:
-        self._child = child = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
+        self._child = child = subprocess.Popen(  # noqa: S603
+            self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+        )  # Ctrl-C is for the gateway, which then has streams to drain that this one is still sending
         if child.stdin is None or child.stdout is None:
             raise RuntimeError("the sandbox process has no pipes")
         child.stdin.write(msgspec.json.encode(self._settings) + b"\n")

@@ -16,6 +16,7 @@ from pennyworth.errors import ConfigError, StoreError
 from pennyworth.plan import Plan
 from pennyworth.server import logs
 from pennyworth.server.fleet_channel import Ask, Tell, answer, refuse, unpack
+from pennyworth.server.process import spare_the_collector
 from pennyworth.server.workers import Stop, Worker, new_loop
 
 
@@ -24,6 +25,7 @@ def main() -> int:
     plan = unpack(sys.stdin.buffer.read())
     listener = socket.socket(fileno=listener_fd)
     channel = socket.socket(fileno=channel_fd)
+    spare_the_collector()
     with asyncio.Runner(loop_factory=new_loop()) as runner:
         return runner.run(_work(plan, name, listener, channel))
 

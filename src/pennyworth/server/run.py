@@ -16,6 +16,7 @@ from pennyworth.sandbox import SandboxServer
 from pennyworth.server import logs
 from pennyworth.server.doors import Doors, open_doors
 from pennyworth.server.gateway import serve_alone, serve_fleet
+from pennyworth.server.process import spare_the_collector
 from pennyworth.server.workers import Stop, new_loop
 from pennyworth.view import Control
 
@@ -40,6 +41,7 @@ def run(plan: Plan, say: Say = print) -> int:
         if not plan.providers:
             sandbox = opened.enter_context(SandboxServer(process=True))
             plan = with_sandbox(plan, sandbox.base_url)
+        spare_the_collector()
         with asyncio.Runner(loop_factory=new_loop()) as runner:
             runner.run(_until_signalled(plan, doors, logs.reporter(log), say))
     return 0
