@@ -24,6 +24,14 @@ class Secret:
     def reveal(self) -> str:
         return self._value
 
+    def is_in(self, text: bytes) -> bool:
+        """Whether somebody says it back."""
+        return bool(self._value) and self._value.encode() in text
+
+    def struck_from(self, text: bytes) -> bytes:
+        """The text with dots in its place."""
+        return text.replace(self._value.encode(), "…".encode()) if self.is_in(text) else text
+
     def __bool__(self) -> bool:
         return bool(self._value)
 

@@ -129,6 +129,9 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     stream: bool
 
+    def __repr__(self) -> str:  # a credential is among the headers, a prompt is the body
+        return f"Call({self.target.name!r}, {self.path!r}, {len(self.body)} bytes)"
+
 
 class Exchange(Protocol):
     """A call under way, after its response head.

@@ -65,6 +65,9 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     end_user: str = ""
 
+    def __repr__(self) -> str:  # a prompt must not reach a log by way of a repr
+        return f"Request({self.dialect!r}, {self.model!r}, {self.caller!r}, {len(self.body)} bytes)"
+
 
 class Edit(msgspec.Struct, frozen=True):
     """A change to the forwarded body: one top-level field set to a JSON value, outside messages, tools and system.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pennyworth.decide import trouble
 from pennyworth.engine.passage import Passage
 from pennyworth.outcome import Kept, Outcome, Receipt
+from pennyworth.plan import Secret
 from pennyworth.wire.headers import quoted
 
 Headers = list[tuple[bytes, bytes]]
@@ -48,7 +49,7 @@ def of_stream(p: Passage, upstream: tuple[tuple[str, str], ...]) -> Headers:
         (b"cache-status", cache_status(p).encode()),
         (b"x-pennyworth-receipt", p.id.encode()),
         (b"x-pennyworth-model", p.target.name.encode()),
-        *passed_on(upstream),
+        *passed_on(upstream, p.target.provider.credential),
     ]
 
 
@@ -57,7 +58,7 @@ def of_whole(p: Passage, receipt: Receipt, upstream: tuple[tuple[str, str], ...]
         _type_of(p, upstream, outcome),
         (b"cache-status", cache_status(p).encode()),
         *of_receipt(receipt),
-        *passed_on(upstream),
+        *passed_on(upstream, p.target.provider.credential),
     ]
 
 
@@ -68,8 +69,8 @@ def _type_of(p: Passage, upstream: tuple[tuple[str, str], ...], outcome: Outcome
     told = trouble.explain(outcome, p.target) if not trouble.gives(outcome) else None
     if told is not None and not told.body:
         return JSON
-    kind = next((value for name, value in upstream if name == "content-type"), "application/json")
-    return (b"content-type", kind.encode("latin-1", "replace"))
+    kind = next((value for name, value in upstream if name == "content-type" and value.isprintable()), "")
+    return (b"content-type", kind.encode("latin-1", "replace")) if kind else JSON
 
 
 def cache_status(p: Passage) -> str:
@@ -80,11 +81,13 @@ def cache_status(p: Passage) -> str:
     return f"pennyworth; fwd={forward}" if p.leads or not p.shares else f"pennyworth; fwd={forward}; collapsed"
 
 
-def passed_on(upstream: tuple[tuple[str, str], ...]) -> Headers:
-    """The provider's headers that clients act on: retry hints, rate limits, request id. Control characters, which no
-    server may send on, are nothing clients act on."""
+def passed_on(upstream: tuple[tuple[str, str], ...], credential: Secret) -> Headers:
+    """The provider's headers that clients act on: retry hints, rate limits, request id. Not one with control characters,
+    which no server may send on, nor one that says our ``credential`` back."""
     return [
         (name.encode(), value.encode("latin-1", "replace"))
         for name, value in upstream
-        if (name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIX)) and value.isprintable()
+        if (name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIX))
+        and value.isprintable()
+        and not credential.is_in(value.encode("latin-1", "replace"))
     ]

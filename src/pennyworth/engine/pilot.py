@@ -38,7 +38,7 @@ class Pilot:
             flight.finish()  # nobody waits for the keeping
             await self._keeper.keep(p, outcome)
         except Exception as error:  # the engine's edge: a defect of ours must not leave readers waiting for ever
-            self._state.trouble("engine", f"{type(error).__name__}: {error}")
+            self._state.defect("engine", error)
             p.notes.append(f"engine: {type(error).__name__}")
             self._land(flight, p, Outcome(ending="cut", status=0, fault="the gateway itself failed"))
         finally:

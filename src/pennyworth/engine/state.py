@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import traceback
 from collections.abc import Callable
 
 from cachebox import LRUCache
@@ -51,6 +52,12 @@ class State:
         """Something of ours failed outside any one request's receipt."""
         self.counters.troubles[part] = self.counters.troubles.get(part, 0) + 1
         self._report(part, what)
+
+    def defect(self, part: str, error: Exception) -> None:
+        """Something nobody foresaw: its kind and place. Not its message, which may quote anybody's request."""
+        last = traceback.extract_tb(error.__traceback__)[-1:]
+        place = f" at {last[0].filename.rpartition('/')[2]}:{last[0].lineno}" if last else ""
+        self.trouble(part, f"{type(error).__name__}{place}: a defect of the gateway")
 
     def sampled_again(self, key: bytes) -> bool:
         """Whether this sampled question was asked before: keeping its answer would have saved this call."""

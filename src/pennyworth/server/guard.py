@@ -67,7 +67,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._in_body = False
         self._head_bytes = 0
-        self._trailer_bytes = 0
+        self._framing_bytes = 0
         self._refused = False
         self._owed: _RefusalError | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -85,15 +85,15 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._refused or self._owed is not None:
             return
         self._unset_keepalive_if_required()
-        if not self._in_body:
+        if self._in_body:
+            self._framing_bytes += len(data)
+        else:
             self._head_bytes += len(data)
             if self._timer is None:
                 self._arm(self.guard_limits.header_timeout_s)
         try:
             self._parse(data)
-            # After parsing: what has gone into a body is none of the head's bytes.
-            if not self._in_body and self._head_bytes > self.guard_limits.max_header_bytes:
-                raise _RefusalError(431, f"The request head is larger than {self.guard_limits.max_header_bytes} bytes.")
+            self._check_sizes()
         except _RefusalError as refusal:
             self._refuse(refusal)
         except httptools.HttpParserError as error:
@@ -119,17 +119,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        self._trailer_bytes = 0
         if self._timer is None:
             self._arm(self.guard_limits.header_timeout_s)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_body:  # a trailer: nothing we read belongs there, and it must not pass for a header
-            self._trailer_bytes += len(name) + len(value) + 4
-            if self._trailer_bytes > self.guard_limits.max_header_bytes:
-                raise _RefusalError(431, f"The trailers are larger than {self.guard_limits.max_header_bytes} bytes.")
-            return
-        super().on_header(name, value)
+        if not self._in_body:  # a trailer is dropped: nothing we read belongs there, and it must not pass for a header
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -141,6 +136,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self.app = close_delimited(self) if self.parser.get_http_version() == "1.0" else self._application
         super().on_headers_complete()
         self._in_body = True
+
+    def on_body(self, body: bytes) -> None:
+        self._framing_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if not self._in_body:
@@ -164,6 +163,15 @@ class GuardedProtocol(HttpToolsProtocol):
         """A reply is owed on this connection."""
         return self.cycle is not None and not self.cycle.response_complete
 
+    def _check_sizes(self) -> None:
+        """Asked after parsing, when what has gone into a body no longer counts as head or framing."""
+        most = self.guard_limits.max_header_bytes
+        if self._in_body:
+            if self._framing_bytes > most:
+                raise _RefusalError(431, f"The trailers or chunk extensions are larger than {most} bytes.")
+        elif self._head_bytes > most:
+            raise _RefusalError(431, f"The request head is larger than {most} bytes.")
+
     def _check(self) -> None:
         """Refuses a head that is too large, or that two readers could understand in two ways."""
         limits, headers = self.guard_limits, self.headers
@@ -174,7 +182,10 @@ class GuardedProtocol(HttpToolsProtocol):
         names = [name for name, _ in headers]
         if len(set(names)) != len(names):
             _refuse_doubles(names)
-        if b"host" not in names and self.parser.get_http_version() == "1.1":
+        version = self.parser.get_http_version()
+        if version not in ("1.1", "1.0"):
+            raise _RefusalError(400, f"The request is in HTTP/{version}. Let your client use HTTP/1.1.")
+        if b"host" not in names and version == "1.1":
             raise _RefusalError(400, "The Host header is missing (RFC 9112 §3.2). Send one.")
         if b"transfer-encoding" in names:
             self._check_coding(dict(headers)[b"transfer-encoding"])

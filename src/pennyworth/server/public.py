@@ -44,7 +44,7 @@ class PublicDoor:
         try:
             reply = await self._answer(scope, receive, send)
         except Exception as error:  # the door's edge: a defect of ours is answered as JSON too, and told in one line
-            self._engine.state.trouble("door", type(error).__name__)
+            self._engine.state.defect("door", error)
             reply = _problem(500, "The gateway itself failed. Its log says more; asking again may help.", "internal")
         if reply is None:
             return

@@ -146,6 +146,10 @@ class ScriptedServer:
             self._server.close()
             await self._server.wait_closed()
 
+    def add(self, *script: Connection) -> None:
+        """Goes on the end of the script."""
+        self._script += script
+
     @property
     def playing(self) -> int:
         """Connections whose steps are not over."""

@@ -1,0 +1,134 @@
+"""Twenty thousand requests that went wrong on the way: never a 5xx, never a hang, never an exception in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from pennyworth.sandbox import SandboxServer, Settings
+from tests.door.raw import Wire, post, question
+from tests.door.running import Running, eventually, plan_for
+
+HEADS, AT_ONCE = 8_000, 100
+BODIES, IN_A_ROW = 12_000, 40
+
+_BODY = question("What do you know about mutation?", n=1, temperature=0, stream=False, user="u", tools=[], x=[1, 2.5])
+_SEEDS = (
+    post(_BODY),
+    post(_BODY, "Cache-Control: no-cache, max-age=5", "X-Pennyworth-Tags: a,b", "OpenAI-Beta: x"),
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+    % (len(_BODY), _BODY),
+    b"GET /v1/models HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n",
+    b"GET /healthz HTTP/1.0\r\n\r\n",
+)
+_BITS = (
+    b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"\0", b"\xff", b" ", b"\t", b":", b",", b";", b"0", b"-1", b"9" * 30, b"%", b"%00", b"%2e%2e/",
+    b"Host: b\r\n", b"Content-Length: 0\r\n", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"Transfer-Encoding: gzip\r\n",
+    b"Connection: close\r\n", b"Connection: Upgrade\r\nUpgrade: h2c\r\n", b"Expect: 100-continue\r\n", b"Content-Encoding: br\r\n",
+    b"Authorization: Bearer x\r\n", b"Cache-Control: only-if-cached\r\n", b"HTTP/1.0", b"HTTP/2.0", b"CONNECT ", b"HEAD ", b"OPTIONS ",
+)  # fmt: skip
+_JSON_BITS = (
+    b"{", b"}", b"[", b"]", b'"', b"\\", b",", b":", b"null", b"true", b"-0", b"1e999", b"NaN", b"-Infinity", b"9" * 400, b"0.1e-7",
+    b'"\\ud800"', b"\\ud800", b"\\u0000", b"\xc3", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\xf0\x9f\x98\x80", b'"model":', b'"messages":[],',
+    b'"stream":true,', b'"stream_options":{"include_usage":true},', b'"n":3,', b'"n":-1,', b"[" * 200, b'{"a":' * 150, b'"user":7,',
+    b'"tools":[{"type":"function","function":{"name":"f"}}],', b'"temperature":1.5,', b'"logprobs":true,', b'"max_tokens":1,',
+)  # fmt: skip
+
+
+def mutated(rng: random.Random, seed: bytes, bits: tuple[bytes, ...]) -> bytes:
+    """A few changes of the kinds that find mistakes: bytes turned, pieces cut out, doubled, moved, put in."""
+    data = bytearray(seed)
+    for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
+        at = rng.randrange(len(data) + 1)
+        size = rng.choice((1, 1, 2, 8, 40))
+        match rng.randrange(6):
+            case 0 if data:
+                data[at % len(data)] ^= 1 << rng.randrange(8)
+            case 1:
+                del data[at : at + size]
+            case 2:
+                data[at:at] = data[at : at + size] * rng.choice((1, 2, 50))
+            case 3:
+                data[at:at] = rng.choice(bits)
+            case 4:
+                data[at : at + size] = rng.choice(bits)
+            case _:
+                data[at:at] = rng.randbytes(size)
+    return bytes(data)
+
+
+@pytest.fixture(scope="module")
+def fuzzed() -> Iterator[Running]:
+    limits = {"header_timeout_s": 0.2, "body_timeout_s": 0.2}
+    with (
+        SandboxServer(Settings(seed=1, prompt_faults=False), process=True) as sandbox,
+        Running(plan_for(sandbox.base_url, limits=limits)) as running,
+    ):
+        yield running
+        assert running.logged.lines == []
+        assert running.troubles == []
+
+
+def check(statuses: Counter[int], gateway: Running) -> None:
+    assert all(100 <= status < 500 for status in statuses), statuses
+    assert {200, 400} <= set(statuses), "the mutations are too wild or too tame"
+    assert gateway.logged.lines == []
+    assert gateway.troubles == []
+    with Wire(gateway.port) as wire:
+        reply = wire.send(post(_BODY)).read()
+        assert reply is not None
+        assert reply.status == 200
+
+
+async def test_mutated_requests_on_connections_of_their_own(fuzzed: Running):
+    rng, statuses, turns = random.Random(20261122), Counter[int](), asyncio.Semaphore(AT_ONCE)
+
+    async def send(data: bytes) -> None:
+        async with turns, asyncio.timeout(10.0):
+            reader, writer = await asyncio.open_connection("127.0.0.1", fuzzed.port)
+            try:
+                await _play(reader, writer, data, statuses)
+            finally:
+                writer.close()
+
+    await asyncio.gather(*[send(mutated(rng, rng.choice(_SEEDS), _BITS)) for _ in range(HEADS)])
+    await asyncio.to_thread(check, statuses, fuzzed)
+    assert await asyncio.to_thread(eventually, lambda: fuzzed.connections() == 0)
+    assert fuzzed.flights() == 0
+
+
+async def _play(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes, statuses: Counter[int]
+) -> None:
+    """Half of them in two pieces. Goes when the first reply has begun, or the connection was closed without one."""
+    with contextlib.suppress(ConnectionError):
+        cut = len(data) // 2 if len(data) % 2 else len(data)
+        writer.write(data[:cut])
+        await asyncio.sleep(0)
+        writer.write(data[cut:])
+        line = await reader.readline()
+        statuses[int(line.split()[1]) if line.startswith(b"HTTP/1.1 ") else 404 if not line else 599] += 1
+
+
+def test_mutated_bodies_on_one_connection(fuzzed: Running):
+    """Each is answered, and the next is read from the right byte on."""
+    rng, statuses = random.Random(20261123), Counter[int]()
+    with Wire(fuzzed.port) as wire:
+        for _ in range(BODIES // IN_A_ROW):
+            bodies = [mutated(rng, _BODY, _JSON_BITS) for _ in range(IN_A_ROW)]
+            wire.send(b"".join(map(post, bodies)))
+            for body in bodies:
+                reply = wire.read()
+                assert reply is not None, body
+                statuses[reply.status] += 1
+                if reply.status >= 400:
+                    assert json.loads(reply.body)["error"]["message"], body
+    check(statuses, fuzzed)
+    receipts = fuzzed.receipts()
+    assert len({receipt.id for receipt in receipts}) == len(receipts)
