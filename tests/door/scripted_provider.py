@@ -29,8 +29,11 @@ class ScriptedProvider:
         self.release(self._over)
         self._thread.join(10.0)
 
-    def add(self, *script: Connection) -> None:
-        self._loop.call_soon_threadsafe(self._server.add, *script)
+    def play(self, *script: Connection) -> None:
+        asyncio.run_coroutine_threadsafe(self._play(script), self._loop).result(5.0)
+
+    async def _play(self, script: tuple[Connection, ...]) -> None:
+        self._server.play(*script)
 
     @property
     def base_url(self) -> str:

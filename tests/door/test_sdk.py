@@ -182,7 +182,7 @@ def test_the_providers_errors_arrive_as_the_sdks_exceptions(
 ):
     reply = http_reply(body, status=status, headers={"retry-after": "7", "x-ratelimit-remaining-requests": "0"})
     gateway, provider = staged
-    provider.add(connection(send(reply)))
+    provider.play(connection(send(reply)))
     client = sdk.with_options(base_url=gateway.base_url)
     with pytest.raises(raised) as caught:
         (stream if streamed else ask)(client, ask_about())

@@ -147,7 +147,8 @@ async def _hang_up(receive: Receive, relay: Relay) -> None:
 
 
 async def write(send: Send, reply: Reply) -> None:
-    reply.headers.append((b"content-length", b"%d" % len(reply.body)))
+    if reply.status != 204:  # which has no content, so that a length may not be stated (RFC 9110 §8.6)
+        reply.headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
     await send({"type": "http.response.body", "body": reply.body})
 

@@ -146,9 +146,9 @@ class ScriptedServer:
             self._server.close()
             await self._server.wait_closed()
 
-    def add(self, *script: Connection) -> None:
-        """Goes on the end of the script."""
-        self._script += script
+    def play(self, *script: Connection) -> None:
+        """From the next connection on, this script instead of what is left of the old one."""
+        self._script = list(script)
 
     @property
     def playing(self) -> int:
