@@ -27,9 +27,7 @@ class Keeper:
         self._similar = similar
         self._control = control
         self._rules = rules
-        self._kinds = {rule.lifetime.name: rule.lifetime for rule in rules.classes} | {
-            rules.default.name: rules.default
-        }
+        self._kinds = {kind.name: kind for kind in (*rules.classes, rules.default)}
 
     async def keep(self, p: Passage, outcome: Outcome) -> None:
         """Puts the reply under the passage's keys, if it may be kept. Never raises for a store that fails."""
