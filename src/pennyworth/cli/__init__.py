@@ -1,0 +1,1 @@
+"""The command line: one file a command. ``main.py`` is the entry, ``exits.py`` says how commands end."""
