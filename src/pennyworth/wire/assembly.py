@@ -12,7 +12,10 @@ from pennyworth.wire import loose
 from pennyworth.wire.sse import EventSplitter, data_of
 
 _SAID_WHOLE = frozenset(("role", "id", "type", "name", "index", "format", "signature"))
-"""Strings that are said once, or said again whole; every other string of a delta is a piece to append."""
+"""Strings that are said once, or said again; every other string of a delta is a piece to append."""
+
+_SAID_FIRST = frozenset(("id", "created", "model"))
+"""What names the reply; Azure's filter events and Groq's usage come with others, or none."""
 
 _PADDING = ("obfuscation", "p")
 """Random characters that hide the length of a chunk (OpenAI, Mistral)."""
@@ -72,7 +75,7 @@ class _Assembly:
                     self._add_choice(choice)
         body = self._body
         for name, value in chunk.items():
-            if value is not None or name not in body:
+            if name not in body or (value and not (name in _SAID_FIRST and body[name])):
                 body[name] = value
 
     def completion(self) -> dict[str, Any]:
@@ -131,7 +134,7 @@ class _Assembly:
         if isinstance(old, _Pieces):
             old.parts.append(value)
         elif name in _SAID_WHOLE:
-            into[name] = value or old
+            into[name] = old or value
         elif not old:
             into[name] = value
         elif value:

@@ -7,9 +7,7 @@ import re
 from pennyworth.request import Directives
 
 _NONE = Directives()
-_DIRECTIVE = re.compile(
-    r"""[\s,]*([!#$%&'*+.^_`|~0-9A-Za-z-]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,"]*))?[^,]*""",  # RFC 9111 §5.2, RFC 9110 §5.6
-)
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*("?)', re.DOTALL)
 _FOREVER = 2**31
 """RFC 9111 §1.2.2: what a number too large to hold is taken for."""
 
@@ -23,8 +21,9 @@ def read_cache_control(value: str) -> Directives:
     if not value:
         return _NONE
     words: dict[str, str] = {}
-    for name, argument in _DIRECTIVE.findall(value):
-        words.setdefault(name.lower(), argument.strip('"'))
+    for part in (_QUOTED.sub(_without_commas, value) if '"' in value else value).split(","):
+        name, _, argument = part.partition("=")
+        words.setdefault(name.strip().lower(), argument.strip().strip('"'))
     max_age, max_stale = words.get("max-age"), words.get("max-stale")
     return Directives(
         no_cache="no-cache" in words,
@@ -33,6 +32,11 @@ def read_cache_control(value: str) -> Directives:
         max_age_s=None if max_age is None else _seconds(max_age) or 0,
         max_stale_s=_FOREVER if max_stale == "" else _seconds(max_stale or ""),
     )
+
+
+def _without_commas(quoted: re.Match[str]) -> str:
+    """A comma in a quoted string separates nothing; one after a quote that is never closed does."""
+    return quoted[0].replace(",", " ") if quoted[1] else quoted[0]
 
 
 def _seconds(text: str) -> int | None:

@@ -24,6 +24,7 @@ _READ = msgspec.json.Decoder(float_hook=Lexeme).decode
 _WRITE = msgspec.json.Encoder(enc_hook=lexeme_of).encode
 
 _SPACES = b" \t\r\n"
+_NOT_ASCII = bytes(range(128, 256))
 
 _SHOWN = 80
 """How much of a caller's own text is said back to him in an error."""
@@ -62,11 +63,18 @@ def _sure(body: bytes, value: Any) -> bool:
     """Whether the quick reading lost nothing: no key stands twice in one object, and no number is -0.
 
     No JSON text of a value is shorter than ``_WRITE`` makes it, spaces apart, and a value that was dropped, or a lost
-    sign, would be missing from it: equal lengths prove it. A text with needless escapes (``\\u4e2d``) is longer, and so
-    read carefully too.
+    sign, would be missing from it: equal lengths prove it. In a text of ASCII alone, every other UTF-16 unit takes six
+    bytes (``\\u4e2d``). A text with other escapes than it needs is longer, and so read carefully too.
     """
     written = _WRITE(value)
-    return len(written) == len(body) or (len(written.translate(None, _SPACES)) == len(body.translate(None, _SPACES)))
+    if len(written) == len(body):
+        return True
+    written = written.translate(None, _SPACES)
+    shortest = len(written)
+    if body.isascii() and not written.isascii():
+        plain = len(written.translate(None, _NOT_ASCII))
+        shortest = plain + 6 * (len(written.decode().encode("utf-16-le")) // 2 - plain)
+    return shortest == len(body.translate(None, _SPACES))
 
 
 def _read_carefully(body: bytes) -> Tree:
@@ -126,7 +134,7 @@ def _text(body: bytes) -> str:
 
 def _deeper(root: Any, limit: int) -> bool:
     level = [root]
-    for _ in range(limit + 1):
+    for _ in range(limit):
         level = [
             child
             for node in level

@@ -88,8 +88,11 @@ class ChatRecorder:
         An event without a blank line is none (WHATWG HTML §9.2.6), and the official SDKs do not show it to anybody, so
         what it says does not count, except for the tokens.
         """
-        if sse.data_of(rest) and not sse.data_of(rest).startswith(b"[DONE]"):
+        data = sse.data_of(rest)
+        if data and not data.startswith(b"[DONE]"):
             self._blame("the last event is not whole")
+        elif not data and not sse.is_plain(rest):
+            self._blame("trailing bytes that are no event")
         self.feed(rest)
 
     def outcome(
@@ -132,11 +135,14 @@ class ChatRecorder:
     def _doubt(self, ending: Ending) -> str:
         if ending == "cut":
             return "the reply broke off before every choice had ended" if self._choices else "the reply has no choices"
+        if ending == "error":
+            unknown = [reason for reason in self._finishes.values() if _ending_of(reason) == "error"]
+            return f"it ended for a reason we do not know: {unknown[0][:40]!r}" if unknown else ""
         return "the reply holds NaN, Infinity or half a character, which strict JSON does not" if self._loose else ""
 
     def _pass_over(self, event: bytes) -> None:
-        """An event without data says nothing. An error that a server wrote between the events is no event at all."""
-        if not event.startswith(b":") and not sse.is_plain(event):
+        """An event without data says nothing, but an error that a server wrote between the events does."""
+        if event.lstrip()[:1] in (b"{", b"<"):
             self._blame("bytes that are no event")
 
     def _read(self, data: bytes) -> None:

@@ -8,30 +8,50 @@ from __future__ import annotations
 import re
 
 _BLANK = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+_SEAM = 3
+"""A blank line is four bytes at most, so that three of them may have come before."""
 _LINES = re.compile(rb"\r\n|\n|\r")
 _PLAIN = (b":", b"data", b"event", b"id", b"retry")
 _BOM = b"\xef\xbb\xbf"
 
 
 class EventSplitter:
-    """``feed`` bytes cut anywhere; it returns the events completed by them, terminators included. ``rest`` is the tail."""
+    """``feed`` bytes cut anywhere; it returns the events completed by them, terminators included.
 
-    __slots__ = ("_buffer",)
+    ``rest`` is the tail that waits for its end, ``waiting`` its length.
+    """
+
+    __slots__ = ("_pieces", "_tail", "waiting")
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self.waiting = 0
+        self._pieces: list[bytes] = []
+        self._tail = b""
 
     @property
     def rest(self) -> bytes:
-        return self._buffer
+        return b"".join(self._pieces)
 
     def feed(self, data: bytes) -> list[bytes]:
-        buffer = self._buffer + data if self._buffer else data
-        if b"\r" in buffer:
-            return self._feed_any(buffer)
-        parts = buffer.split(b"\n\n")
-        self._buffer = parts.pop()
+        if self._pieces:
+            # Only where an event may end is what waits looked at again: a long one in small pieces is read once.
+            seam = self._tail + data
+            if not (_BLANK.search(seam) if b"\r" in seam else b"\n\n" in seam):
+                self._pieces.append(data)
+                self._tail = seam[-_SEAM:]
+                self.waiting += len(data)
+                return []
+            data = b"".join((*self._pieces, data))
+        if b"\r" in data:
+            return self._feed_any(data)
+        parts = data.split(b"\n\n")
+        self._keep(parts.pop())
         return [part + b"\n\n" for part in parts]
+
+    def _keep(self, rest: bytes) -> None:
+        self._pieces = [rest] if rest else []
+        self._tail = rest[-_SEAM:]
+        self.waiting = len(rest)
 
     def _feed_any(self, buffer: bytes) -> list[bytes]:
         events, start = [], 0
@@ -40,7 +60,7 @@ class EventSplitter:
         for match in _BLANK.finditer(buffer, 0, usable):
             events.append(buffer[start : match.end()])
             start = match.end()
-        self._buffer = buffer[start:]
+        self._keep(buffer[start:])
         return events
 
 

@@ -98,9 +98,10 @@ def _whole(found: _Usage, from_cache: int) -> tuple[int, int]:
 
 
 def _plausible(usage: Usage) -> bool:
+    """Each part fits into its whole. Two parts may overlap: OpenRouter counts what it writes and reads in one go twice."""
+    parts = (usage.cached, usage.cache_write, usage.reasoning, usage.input_audio, usage.output_audio)
     return (
-        max(usage.input, usage.output) < _ABSURD
-        and min(usage.input, usage.output, usage.cached, usage.cache_write, usage.reasoning) >= 0
-        and usage.cached + usage.cache_write <= usage.input
-        and min(usage.input_audio, usage.output_audio) >= 0
+        min(usage.input, usage.output, *parts) >= 0
+        and max(usage.cached, usage.cache_write) <= usage.input
+        and max(usage.input, usage.output) < _ABSURD
     )

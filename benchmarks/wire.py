@@ -1,0 +1,104 @@
+"""What reading, recording and replaying cost, in microseconds: ``python benchmarks/wire.py``.
+
+Each figure is the least of many rounds (CPU time of this process), so that a busy machine shows the code and not its
+neighbours; the spread to the median is printed beside it. Bodies are those of a short question with two messages.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import statistics
+import sys
+import time
+import timeit
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from pennyworth.decide.key import Keyring
+from pennyworth.outcome import Outcome
+from pennyworth.plan import Provider, Target
+from pennyworth.request import Caller
+from pennyworth.testing.chat_bytes import chat_events, chat_json
+from pennyworth.wire import chat, edits, json_tree, replay
+from pennyworth.wire.recorder import ChatRecorder
+from pennyworth.wire.sse import EventSplitter
+
+ROUNDS = 41
+SYSTEM = "You are a helpful banking assistant. Answer in one short paragraph and never invent facts."
+QUESTION = (
+    "What is the exchange rate when I pay abroad with my card? I am travelling to Japan next week and would like to know "
+    "whether there is an extra charge on top of the rate, and when it is settled."
+)
+ASKED = {
+    "model": "gpt-4o-mini",
+    "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": QUESTION}],
+    "temperature": 0.0,
+    "max_tokens": 256,
+    "user": "user-123",
+    "top_p": 1,
+    "seed": 42,
+    "response_format": {"type": "text"},
+    "metadata": {"team": "support"},
+}
+COMPACT = json.dumps(ASKED, separators=(",", ":")).encode()
+SPACED = json.dumps(ASKED).encode()
+ESCAPED = json.dumps({**ASKED, "metadata": {"team": "hỗ trợ"}}).encode()
+LONG = json.dumps({**ASKED, "messages": ASKED["messages"] * 150}, separators=(",", ":")).encode()
+HEADERS = {"host": "localhost", "content-type": "application/json", "authorization": "Bearer x", "user-agent": "x"}
+VARY = ("openai-beta", "openai-organization", "openai-project")
+CALLER = Caller("a")
+EVENTS = chat_events(["word "] * 19, usage=(60, 19))
+STREAM = b"".join(EVENTS)
+BODY = chat_json("word " * 19, usage=(60, 19))
+
+
+def record(events: list[bytes]) -> Outcome:
+    recorder = ChatRecorder()
+    for event in events:
+        recorder.feed(event)
+    return recorder.outcome(status=200, raw=STREAM, streamed=True, ended=True, expected=1)
+
+
+def split(events: list[bytes]) -> int:
+    splitter = EventSplitter()
+    return sum(len(splitter.feed(event)) for event in events)
+
+
+def cases() -> Iterator[tuple[str, Callable[[], object]]]:
+    target = Target(provider=Provider(name="openai", base_url="https://api.openai.com/v1"), model="gpt-4o-mini")
+    request = chat.read_request(COMPACT, HEADERS, CALLER, vary=VARY)
+    streamed = chat.read_request(COMPACT[:-1] + b',"stream":true}', HEADERS, CALLER, vary=VARY)
+    yield f"parse, {len(COMPACT)} bytes, compact (SDKs)", partial(json_tree.parse, COMPACT)
+    yield f"parse, {len(SPACED)} bytes, with spaces", partial(json_tree.parse, SPACED)
+    yield f"parse, {len(ESCAPED)} bytes, with escapes", partial(json_tree.parse, ESCAPED)
+    yield f"parse, {len(LONG)} bytes, compact", partial(json_tree.parse, LONG)
+    yield "read_request (parse and checks)", partial(chat.read_request, COMPACT, HEADERS, CALLER, vary=VARY)
+    yield "key", partial(Keyring(b"s" * 32).exact, request, target, "default", 0)
+    yield "ask for a stream's usage", lambda: edits.apply(streamed.body, chat.edits(streamed), ())
+    yield f"split {len(EVENTS)} events, one a read", partial(split, EVENTS)
+    yield f"record {len(EVENTS)} events", partial(record, EVENTS)
+    yield f"hide usage in {len(EVENTS)} events", lambda: [replay.hide_usage(event) for event in EVENTS]
+    yield "replay JSON as events", partial(replay.as_events, BODY, streamed=False, usage=True)
+    yield f"replay {len(EVENTS)} events as JSON", partial(replay.as_json, STREAM, streamed=True)
+
+
+def measure(run: Callable[[], object]) -> tuple[float, float]:
+    """Least and median of a call, in microseconds."""
+    timer = timeit.Timer(run, timer=time.process_time)
+    once = max(timer.timeit(20) / 20, 1e-7)
+    number = max(1, int(0.005 / once))
+    found = [seconds / number * 1e6 for seconds in timer.repeat(ROUNDS, number)]
+    return min(found), statistics.median(found)
+
+
+def main() -> None:
+    print(f"Python {platform.python_version()}, {platform.machine()}, {ROUNDS} rounds, CPU time\n")
+    print(f"{'':42}{'least µs':>10}{'median µs':>11}")
+    for name, run in cases():
+        least, median = measure(run)
+        print(f"{name:42}{least:10.1f}{median:11.1f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
