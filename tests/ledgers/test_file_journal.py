@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,24 @@ def test_a_line_break_that_alone_still_fitted_does_not_hide_the_next_record(tmp_
     journal.append(paid("r1"))
     reading = read_records(only_segment(tmp_path), 0)
     assert ([record.id for record in reading.records], reading.damaged) == (["r1"], 1)
+
+
+@pytest.mark.parametrize("with_its_folder", [False, True])
+def test_a_segment_that_somebody_deletes_is_told_once_and_left_for_another(
+    tmp_path: Path, with_its_folder: bool
+) -> None:
+    """Its descriptor takes every write all the same, into a file that nobody can read."""
+    folder = tmp_path / "journal"
+    journal = FileJournal(folder, "w0")
+    journal.append(paid("lost"))
+    only_segment(folder).unlink()
+    if with_its_folder:
+        folder.rmdir()
+    time.sleep(0.25)  # it looks five times a second at most
+    with pytest.raises(StoreError, match="deleted while in use"):
+        journal.append(paid("r1"))
+    journal.append(paid("r2"))
+    assert [record.id for record in read_records(only_segment(folder), 0).records] == ["r1", "r2"]
 
 
 def test_a_closed_journal_refuses(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from pennyworth.ledgers.segments import Segment, create_locked
 
 ROTATE_BYTES = 16 * 2**20
 READ_BYTES = 2**20
+_LOOK_S = 0.2
+"""How often at most a worker looks whether the file it writes is still in its folder (1 µs)."""
 
 
 class FileJournal:
@@ -37,6 +39,7 @@ class FileJournal:
         self._lock = threading.Lock()
         self._size = 0
         self._torn = False
+        self._looked_s = 0.0
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fd, self._segment = create_locked(self._folder, Segment(f"{worker}-{time.time_ns()}", 0))
@@ -54,6 +57,8 @@ class FileJournal:
             if self._size >= self._rotate_bytes:
                 self._rotate()
             self._write(b"\n" + line if self._torn else line)
+            if time.monotonic() - self._looked_s > _LOOK_S:
+                self._look_for_segment(line)
 
     def close(self) -> None:
         """Gives the segments up to whoever folds them. Later appends raise ``StoreError``."""
@@ -71,6 +76,18 @@ class FileJournal:
         self._torn = line[written - 1 : written] != b"\n" if written else self._torn
         if written != len(line):
             raise StoreError(f"journal {self._folder / self._segment.name}: only {written} of {len(line)} bytes fit")
+
+    def _look_for_segment(self, line: bytes) -> None:
+        """A file that somebody has deleted takes every write, and nobody will ever read it: go on in another."""
+        self._looked_s = time.monotonic()
+        if os.fstat(self._fd).st_nlink:
+            return
+        lost = self._folder / self._segment.name
+        with suppress(OSError):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._rotate()
+        self._write(line)
+        raise StoreError(f"journal {lost}: it was deleted while in use; what it held and nobody had booked is lost")
 
     def _rotate(self) -> None:
         if self._fd < 0:
