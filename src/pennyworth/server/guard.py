@@ -89,11 +89,10 @@ class GuardedProtocol(HttpToolsProtocol):
             self._framing_bytes += len(data)
         else:
             self._head_bytes += len(data)
-            if self._timer is None:
-                self._arm(self.guard_limits.header_timeout_s)
         try:
             self._parse(data)
             self._check_sizes()
+            self._await_rest()
         except _RefusalError as refusal:
             self._refuse(refusal)
         except httptools.HttpParserError as error:
@@ -119,8 +118,6 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        if self._timer is None:
-            self._arm(self.guard_limits.header_timeout_s)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._in_body:  # a trailer is dropped: nothing we read belongs there, and it must not pass for a header
@@ -193,6 +190,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def _check_coding(self, coding: bytes) -> None:
         if coding.strip().lower() != b"chunked":
             raise _RefusalError(400, "Transfer-Encoding may only be chunked. Send the body plain.")
+
+    def _await_rest(self) -> None:
+        """A head that came only in part has a deadline. One that came at once, as nearly all do, needs no timer."""
+        if self._timer is None and not self._in_body and (self._in_head or self._head_bytes):
+            self._arm(self.guard_limits.header_timeout_s)
 
     def _arm(self, seconds: float) -> None:
         self._disarm()
