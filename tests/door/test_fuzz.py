@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from pennyworth.sandbox import SandboxServer, Settings
 from tests.door.raw import Wire, post, question
 from tests.door.running import Running, eventually, plan_for
 
-HEADS, AT_ONCE = 8_000, 100
+HEADS, AT_ONCE = 8_000, 250
 BODIES, IN_A_ROW = 12_000, 40
 
 _BODY = question("What do you know about mutation?", n=1, temperature=0, stream=False, user="u", tools=[], x=[1, 2.5])
@@ -65,7 +63,7 @@ def mutated(rng: random.Random, seed: bytes, bits: tuple[bytes, ...]) -> bytes:
 
 @pytest.fixture(scope="module")
 def fuzzed() -> Iterator[Running]:
-    limits = {"header_timeout_s": 0.2, "body_timeout_s": 0.2}
+    limits = {"header_timeout_s": 0.1, "body_timeout_s": 0.1}
     with (
         SandboxServer(Settings(seed=1, prompt_faults=False), process=True) as sandbox,
         Running(plan_for(sandbox.base_url, limits=limits)) as running,
@@ -86,34 +84,23 @@ def check(statuses: Counter[int], gateway: Running) -> None:
         assert reply.status == 200
 
 
-async def test_mutated_requests_on_connections_of_their_own(fuzzed: Running):
-    rng, statuses, turns = random.Random(20261122), Counter[int](), asyncio.Semaphore(AT_ONCE)
-
-    async def send(data: bytes) -> None:
-        async with turns, asyncio.timeout(10.0):
-            reader, writer = await asyncio.open_connection("127.0.0.1", fuzzed.port)
-            try:
-                await _play(reader, writer, data, statuses)
-            finally:
-                writer.close()
-
-    await asyncio.gather(*[send(mutated(rng, rng.choice(_SEEDS), _BITS)) for _ in range(HEADS)])
-    await asyncio.to_thread(check, statuses, fuzzed)
-    assert await asyncio.to_thread(eventually, lambda: fuzzed.connections() == 0)
+def test_mutated_requests_on_connections_of_their_own(fuzzed: Running):
+    """Half of them in two pieces. Each is answered, or its connection closed without a word."""
+    rng, statuses = random.Random(20261122), Counter[int]()
+    for _ in range(HEADS // AT_ONCE):
+        sent = [(Wire(fuzzed.port), mutated(rng, rng.choice(_SEEDS), _BITS)) for _ in range(AT_ONCE)]
+        for wire, data in sent:
+            wire.send(data[: len(data) // 2] if len(data) % 2 else data)
+        for wire, data in sent:
+            if len(data) % 2:
+                wire.send(data[len(data) // 2 :])
+        for wire, _ in sent:
+            with wire, contextlib.suppress(ConnectionError):
+                line = wire.socket.recv(13)
+                statuses[int(line[9:12]) if line else 400] += 1
+    check(statuses, fuzzed)
+    assert eventually(lambda: fuzzed.connections() == 0)
     assert fuzzed.flights() == 0
-
-
-async def _play(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: bytes, statuses: Counter[int]
-) -> None:
-    """Half of them in two pieces. Goes when the first reply has begun, or the connection was closed without one."""
-    with contextlib.suppress(ConnectionError):
-        cut = len(data) // 2 if len(data) % 2 else len(data)
-        writer.write(data[:cut])
-        await asyncio.sleep(0)
-        writer.write(data[cut:])
-        line = await reader.readline()
-        statuses[int(line.split()[1]) if line.startswith(b"HTTP/1.1 ") else 404 if not line else 599] += 1
 
 
 def test_mutated_bodies_on_one_connection(fuzzed: Running):
@@ -127,8 +114,7 @@ def test_mutated_bodies_on_one_connection(fuzzed: Running):
                 reply = wire.read()
                 assert reply is not None, body
                 statuses[reply.status] += 1
-                if reply.status >= 400:
-                    assert json.loads(reply.body)["error"]["message"], body
+                assert reply.status < 400 or reply.body.startswith(b'{"error":{"message":"'), body
     check(statuses, fuzzed)
     receipts = fuzzed.receipts()
     assert len({receipt.id for receipt in receipts}) == len(receipts)
