@@ -44,6 +44,7 @@ FROM_BODIES = [
         "wrong-type",
         "tool",
         "deep",
+        "nested-twice",
     )
 ]
 FROM_THE_PROVIDER = [
@@ -66,6 +67,7 @@ SCRIPT: list[Connection] = [
     connection(send(b"SSH-2.0-" + _c("not-http") + b"\r\n")),
     connection(send(http_head(headers={"transfer-encoding": "chunked"}) + _c("chunk") + b"\r\n")),
     connection(send(http_reply(b'{"choices": ' + _c("malformed")))),
+    connection(send(http_reply(chat_json("fine")))),
     connection(
         send(http_stream([*chat_events(["half"])[:2], event({"error": {"message": canary("event")}})], ended=False))
     ),
@@ -82,9 +84,11 @@ def requests() -> Iterator[bytes]:
         "x_field": {"deep": [canary("deep"), canary("field")]},
         "tools": [{"type": "function", "function": {"name": "f", "description": canary("tool")}}],
     }
-    for number in range(len(SCRIPT) - 1):
+    for number in range(len(SCRIPT) - 2):
         path = f"/v1/chat/completions?api_key={canary('query')}"
         yield post(question(f"{canary('prompt')} {number}", **fields), *secret_headers, path=path)
+    twice = b', "x": {"%b": 1, "%b": 2}}' % (_c("nested-twice"), _c("nested-twice"))
+    yield post(question(canary("prompt"))[:-1] + twice, *secret_headers)
     yield post(question(canary("prompt"), stream=True), *secret_headers)
     for body in (
         question(api_key=canary("body-key"), api_base=canary("body-key")),

@@ -71,10 +71,8 @@ class Gatekeeper:
         seal = self._seal(key)
         found = [caller for known, caller in self._keys if hmac.compare_digest(known, seal)]
         if not key or not found:
-            shown = f"the key ending in …{key[-4:]}" if len(key) >= 12 else "no key" if not key else "that key"
-            twice = " The word 'Bearer' stands there twice." if key.lower().startswith("bearer ") else ""
             raise RequestError(
-                f"This gateway does not know {shown}.{twice} Send one of its own keys as 'Authorization: Bearer …'; "
+                f"{_unknown(key)} Send one of this gateway's own keys as 'Authorization: Bearer …'; "
                 f"provider keys are kept here, not sent by callers.",
                 status=401,
                 code="invalid_api_key",
@@ -88,3 +86,11 @@ class Gatekeeper:
 def _bearer(authorization: str) -> str:
     scheme, _, key = authorization.partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def _unknown(key: str) -> str:
+    if not key:
+        return "No key came."
+    if key.lower().startswith("bearer "):
+        return "The word 'Bearer' stands there twice."
+    return f"The key ending in …{key[-4:]} is not known here." if len(key) >= 12 else "That key is not known here."
