@@ -135,11 +135,13 @@ def gateway(tmp_path_factory):
         cwd=folder,
         env={name: value for name, value in ENV.items() if not name.endswith("_API_KEY")},
     )
-    ready, _, _ = select.select([process.stdout], [], [], 60)
-    assert ready
-    listens = re.search(r"listens on (\S+)", process.stdout.readline())
-    assert listens, process.poll()
-    yield Served(listens[1], folder / ".pennyworth")
-    process.terminate()
-    assert process.wait(30) == 0
-    process.stdout.close()
+    try:
+        ready, _, _ = select.select([process.stdout], [], [], 60)
+        assert ready
+        listens = re.search(r"listens on (\S+)", process.stdout.readline())
+        assert listens, process.poll()
+        yield Served(listens[1], folder / ".pennyworth")
+    finally:
+        process.terminate()
+        process.communicate(timeout=40)
+    assert process.returncode == 0

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 import openai
+import uvloop
 
 from pennyworth.demo.heard import Reply
 from pennyworth.demo.questions import body, guide, load
@@ -185,7 +186,8 @@ def _fork(task: Task) -> int:
         if child := os.fork():
             children.append(child)
         else:
-            asyncio.run(_work(_part(task, number)))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_work(_part(task, number)))
             os._exit(0)
     return max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children)
 

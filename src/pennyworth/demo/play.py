@@ -45,7 +45,7 @@ PACE = Latency(first_token_s=0.15, tokens_per_s=1500.0, jitter=0.5)
 """Faster than real providers, so that the demo does not take long; slow enough that requests overlap."""
 
 
-WORDS = (6, 16)
+WORDS = (4, 10)
 """In an answer. Short, because reading a stream costs the SDK half a millisecond of processor time an event."""
 
 
