@@ -1,0 +1,1 @@
+"""What Pennyworth costs, measured. ``make bench`` runs everything; docs/measurements has the method and the figures."""

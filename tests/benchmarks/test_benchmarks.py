@@ -1,0 +1,120 @@
+"""Each bench runs for a moment and says something sane. What anything costs is not judged here."""
+
+from __future__ import annotations
+
+import io
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from benchmarks.memory import Course, Mark
+from benchmarks.shape import shape
+from benchmarks.sheet import Cell, Sheet
+from rich.console import Console
+
+from benchmarks import fuzz, gateway, hits, machine, soak
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="the benches measure by /proc")
+
+
+def asked(*names: str) -> tuple[gateway.Target, ...]:
+    found = tuple(target for target in gateway.TARGETS if target.name in names)
+    assert len(found) == len(names)
+    return found
+
+
+def test_the_gateway_bench_asks_the_real_gateway_and_the_floor() -> None:
+    targets = asked("floor hit", "exact hit, other bytes each time", "pass-through", "stream relayed, event by event")
+    sheet = gateway.run(rounds=1, seconds=0.1, callers=(2,), targets=targets)
+    assert [row["request"] for row in sheet.rows] == [target.name for target in targets]
+    assert all(row["bad"] == 0 for row in sheet.rows), sheet.notes
+    assert all(row["requests/s"] and row["RSS MB"] for row in sheet.rows)
+
+
+def test_every_required_figure_stands_beside_a_target() -> None:
+    assert {target.name: (target.required, target.aim) for target in gateway.TARGETS if target.required} == {
+        "exact hit": (70, 40),
+        "pass-through": (300, 200),
+        "stream relayed": (500, 350),
+        "stream replayed": (120, 80),
+    }
+
+
+def test_answers_filled_in_beforehand_are_hits_of_the_gateway() -> None:
+    sheet = hits.run(sizes=(50,), rounds=1, seconds=0.1, tiers=hits.TIERS[1:])
+    assert [(row["answers kept"], row["bad"]) for row in sheet.rows] == [(50, 0)]
+
+
+def test_a_soak_balances_the_books(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = soak.soak(400, slices=2)
+    assert [line for line in wrong if "MB" not in line] == []
+    assert "400 requests" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", fuzz.TRIALS)
+def test_trials_of_the_readers_hold_their_laws(name: str) -> None:
+    ends = fuzz.tried(fuzz.TRIALS[name], random.Random(7), 300)
+    assert ends.total() == 300
+
+
+@pytest.mark.parametrize("name", fuzz.TRIALS)
+def test_the_same_seed_gives_the_same_trials(name: str) -> None:
+    first, second = (fuzz.tried(fuzz.TRIALS[name], random.Random(3), 50) for _ in range(2))
+    assert first == second
+
+
+def test_a_slope_is_that_of_the_second_half() -> None:
+    rising = Course([Mark(100_000 * n, 50.0 if n < 5 else 40.0 + 2 * n) for n in range(11)], bad=0, first_bad="")
+    assert rising.slope_mb == pytest.approx(2.0)
+    assert rising.highest_mb == 60.0
+
+
+def test_the_cpu_time_of_a_process_includes_its_children() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:  # fmt: skip
+        assert parent.stdin is not None
+        while len(machine.tree(parent.pid)) < 2:
+            pass
+        assert machine.resident_mb(parent.pid) > 0
+        parent.stdin.close()
+
+
+def test_the_shape_of_a_package(tmp_path: Path) -> None:
+    package = tmp_path / "house"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "one.py").write_text(
+        "from house import two\n\n\ndef long() -> None:\n    import json\n    print(json)\n"
+    )
+    (package / "two.py").write_text("import house.one\n")
+    found = shape(package)
+    assert [each.name for each in found.files] == ["house.one", "house.two", "house"]
+    assert (found.functions[0].lines, found.functions[0].name) == (3, "house.one.long")
+    assert set(found.cycle) == {"house.one", "house.two"}
+    assert found.local_imports == ["house.one.long"]
+
+
+def test_no_module_of_ours_imports_itself_in_a_ring() -> None:
+    found = shape(ROOT / "src" / "pennyworth")
+    assert found.functions
+    assert found.local_imports == []
+
+
+def test_a_bench_that_is_not_there_is_refused_with_those_that_are() -> None:
+    command = [sys.executable, "-m", "benchmarks", "no-such-bench"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "gateway, hits, memory" in done.stderr
+
+
+def test_a_sheet_shows_every_cell_and_nothing_where_nothing_applies() -> None:
+    rows: list[dict[str, Cell]] = [{"what": "a", "µs": 1234.5, "bad": 0}, {"what": "b", "µs": None, "bad": 1000}]
+    printed = io.StringIO()
+    Sheet(name="x", title="X", method="by hand", rows=rows, notes=("so",)).print(Console(file=printed, width=100))
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed.getvalue().splitlines()]
+    assert ["a", "1,234", "0"] in lines
+    assert ["b", "", "1,000"] in lines
