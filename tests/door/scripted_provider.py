@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 
-from pennyworth.testing.scripted_server import Connection, ScriptedServer
+from pennyworth.testing.scripted_server import Connection, ScriptedServer, http_reply, http_stream
+
+
+def last_reply(
+    body: bytes, *, status: str = "200 OK", headers: Mapping[str, str] | None = None, length: int | None = None
+) -> bytes:
+    """A reply that says its connection ends with it, as a polite provider does. Of one that does not, the next request
+    may meet the end, and that is a test of its own."""
+    return http_reply(body, status=status, headers={"connection": "close", **(headers or {})}, length=length)
+
+
+def last_stream(events: Iterable[bytes], *, ended: bool = True) -> bytes:
+    """The same as a stream."""
+    return http_stream(events, headers={"connection": "close"}, ended=ended)
 
 
 class ScriptedProvider:
@@ -33,6 +46,10 @@ class ScriptedProvider:
         asyncio.run_coroutine_threadsafe(self._play(script), self._loop).result(5.0)
 
     async def _play(self, script: tuple[Connection, ...]) -> None:
+        """Once the old one is over: a connection that is just being closed might still be asked, and that is a fault of
+        its own."""
+        while self._server.playing:  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.002)
         self._server.play(*script)
 
     @property

@@ -9,9 +9,10 @@ from pennyworth.errors import RequestError
 from pennyworth.plan import ClientKey, Plan, Provider, Secret
 from pennyworth.server.auth import Gatekeeper
 from pennyworth.testing.chat_bytes import chat_json
-from pennyworth.testing.scripted_server import connection, http_reply, send
+from pennyworth.testing.scripted_server import connection, send
 from tests.door.conftest import MakeGateway
 from tests.door.raw import Wire, post, question
+from tests.door.scripted_provider import last_reply
 
 KEYRING = Keyring(b"s" * 32)
 ALICE, BOB = "pw-alice-0123456789", "pw-bob-0123456789ab"
@@ -91,7 +92,7 @@ def test_a_forwarded_credential_is_its_own_scope_and_shows_itself_nowhere():
 
 
 def test_callers_of_two_scopes_never_share_an_answer(scripted: MakeGateway):
-    replies = [connection(send(http_reply(chat_json(text)))) for text in ("for a", "for b")]
+    replies = [connection(send(last_reply(chat_json(text)))) for text in ("for a", "for b")]
     gateway, provider = scripted(replies, keys=KEYS, allow_anonymous=False)
     heard = []
     with Wire(gateway.port) as wire:
@@ -124,7 +125,7 @@ def test_a_stranger_is_told_so_in_openais_shape_and_the_provider_never_hears_of_
 
 
 def test_the_callers_own_key_goes_to_the_provider_where_the_operator_says_so(scripted: MakeGateway):
-    reply = connection(send(http_reply(chat_json("yes"))))
+    reply = connection(send(last_reply(chat_json("yes"))))
     gateway, provider = scripted(then=reply, provider={"forward_caller": True}, allow_anonymous=False)
     with Wire(gateway.port) as wire:
         assert wire.send(post(question(), "Authorization: Bearer sk-of-the-caller")).read()

@@ -13,14 +13,13 @@ from pennyworth.testing.scripted_server import (
     await_close,
     connection,
     http_head,
-    http_reply,
-    http_stream,
     send,
     until,
 )
 from tests.door.conftest import MakeGateway
 from tests.door.raw import Wire, post, question
 from tests.door.running import Running, eventually, plan_for
+from tests.door.scripted_provider import last_reply, last_stream
 
 Ask = Callable[[], str]
 
@@ -68,7 +67,7 @@ def test_a_bad_request_behind_others_is_answered_last(gateway: Running, ask_abou
 def test_a_bad_request_does_not_break_into_a_stream(scripted: MakeGateway):
     """It comes while the reply before it is half out: written at once it would stand in the middle of that."""
     events, go_on = chat_events(["Hel", "lo"]), asyncio.Event()
-    begun, rest = http_stream(events[:2], ended=False), b"".join(b"%x\r\n%s\r\n" % (len(e), e) for e in events[2:])
+    begun, rest = last_stream(events[:2], ended=False), b"".join(b"%x\r\n%s\r\n" % (len(e), e) for e in events[2:])
     gateway, provider = scripted([connection(send(begun), until(go_on), send(rest + b"0\r\n\r\n"))])
     with Wire(gateway.port) as wire:
         wire.send(post(question(stream=True)))
@@ -230,7 +229,7 @@ def test_a_stream_for_http_1_0_ends_with_its_connection(gateway: Running, ask_ab
 
 
 def test_a_caller_of_http_1_0_who_leaves_ends_his_stream(scripted: MakeGateway):
-    endless = connection(send(http_stream(chat_events(["Hel"])[:2], ended=False)), await_close())
+    endless = connection(send(last_stream(chat_events(["Hel"])[:2], ended=False)), await_close())
     gateway, provider = scripted([endless])
     with Wire(gateway.port) as wire:
         wire.send(post(question(stream=True), version="HTTP/1.0"))
@@ -251,7 +250,7 @@ def test_headers_given_in_several_lines_count_as_one_list(gateway: Running, ask_
 
 def test_a_gateway_that_drains_sends_new_requests_away_and_finishes_the_others(scripted: MakeGateway):
     slow, go_on = chat_json("in the end"), asyncio.Event()
-    gateway, provider = scripted([connection(until(go_on), send(http_reply(slow)))])
+    gateway, provider = scripted([connection(until(go_on), send(last_reply(slow)))])
     with Wire(gateway.port) as waiting, Wire(gateway.port) as late:
         late.send(HEALTH).read()
         waiting.send(post(question("slow")))

@@ -19,8 +19,6 @@ from pennyworth.testing.scripted_server import (
     connection,
     deaf,
     http_head,
-    http_reply,
-    http_stream,
     read_request,
     send,
     until,
@@ -28,11 +26,11 @@ from pennyworth.testing.scripted_server import (
 from tests.door.conftest import MakeGateway
 from tests.door.raw import Wire, post, question
 from tests.door.running import Running, eventually, open_files, plan_for
-from tests.door.scripted_provider import ScriptedProvider
+from tests.door.scripted_provider import ScriptedProvider, last_reply, last_stream
 
 Ask = Callable[[], str]
 EVENTS = chat_events(["Hel", "lo"], usage=(9, 2))
-BEGUN = http_stream(EVENTS[:2], ended=False)
+BEGUN = last_stream(EVENTS[:2], ended=False)
 ABORTS = 500
 
 
@@ -147,7 +145,7 @@ def test_a_slow_reader_holds_the_provider_back_and_costs_little_memory(scripted:
     piece = event({"choices": [{"index": 0, "delta": {"content": "x" * 1000}}]}) * 30
     flood = [send(http_head(headers={"content-type": "text/event-stream", "transfer-encoding": "chunked"}))]
     flood += [send(b"%x\r\n%s\r\n" % (len(piece), piece))] * 2000
-    quick = connection(send(http_reply(chat_json("quick"))))
+    quick = connection(send(last_reply(chat_json("quick"))))
     running, provider = scripted([connection(*flood), quick], limits={"max_reply_bytes": 2**27})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with Wire(running.port) as lazy, Wire(running.port) as other:
@@ -179,7 +177,7 @@ def _is_still(running: Running) -> bool:
 def test_a_thousand_identical_questions_at_once_are_one_call(scripted: MakeGateway):
     """And all get the same bytes."""
     go_on = asyncio.Event()
-    script = [connection(until(go_on), send(http_reply(chat_json("one for all"))))]
+    script = [connection(until(go_on), send(last_reply(chat_json("one for all"))))]
     running, provider = scripted(script)
     bodies = asyncio.run(_all_at_once(running, provider, go_on, 1000))
     assert Counter(bodies) == {chat_json("one for all"): 1000}
@@ -208,7 +206,7 @@ async def _all_at_once(running: Running, provider: ScriptedProvider, go_on: asyn
 
 def test_identical_questions_that_may_not_be_shared_do_not_wait_for_each_other(scripted: MakeGateway):
     go_on = asyncio.Event()
-    then = connection(until(go_on), send(http_reply(chat_json("each his own"))))
+    then = connection(until(go_on), send(last_reply(chat_json("each his own"))))
     running, provider = scripted(then=then)
     with Wire(running.port) as one, Wire(running.port) as two:
         for wire in (one, two):
@@ -220,7 +218,7 @@ def test_identical_questions_that_may_not_be_shared_do_not_wait_for_each_other(s
 
 def test_a_reply_longer_than_the_sockets_hold_waits_for_its_reader(scripted: MakeGateway):
     long = chat_json("long " * 2_000_000)
-    running, _ = scripted([connection(send(http_reply(long)), read_request())])
+    running, _ = scripted([connection(send(last_reply(long)), read_request())])
     with Wire(running.port) as wire:
         wire.send(post(question("at length")))
         time.sleep(0.2)

@@ -26,13 +26,13 @@ from pennyworth.testing.scripted_server import (
 from tests.door.conftest import MakeGateway
 from tests.door.raw import RawReply, Wire, post, question
 from tests.door.running import Running, eventually, plan_for
-from tests.door.scripted_provider import ScriptedProvider
+from tests.door.scripted_provider import ScriptedProvider, last_reply, last_stream
 
 Ask = Callable[[], str]
 EVENTS = chat_events(["Hel", "lo"], usage=(9, 2))
 ROLE, HEL, LO, FINISH, USAGE, END = EVENTS
-WHOLE = http_reply(chat_json("hello"))
-STREAMED = http_stream(EVENTS)
+WHOLE = last_reply(chat_json("hello"))
+STREAMED = last_stream(EVENTS)
 EVENT_STREAM = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
 
 
@@ -67,27 +67,27 @@ BEFORE_THE_REPLY: list[tuple[str, Connection, int, str]] = [
     ("half a head", connection(send(b"HTTP/1.1 200 OK\r\nCont")), 502, "closed before the reply"),
     ("another protocol", connection(send(b"SSH-2.0-OpenSSH\r\n")), 502, "not HTTP (providers.openai.base_url"),
     ("silence", connection(await_close()), 504, "timed out"),
-    ("compression nobody asked for", connection(send(http_reply(b"\x1f\x8b", headers={"content-encoding": "gzip"}))), 502, "'gzip' although identity"),
-    ("a redirect", connection(send(http_reply(b"", status="307 Go", headers={"location": "http://127.0.0.1:9/"}))), 502, "a redirect, which is not followed"),
+    ("compression nobody asked for", connection(send(last_reply(b"\x1f\x8b", headers={"content-encoding": "gzip"}))), 502, "'gzip' although identity"),
+    ("a redirect", connection(send(last_reply(b"", status="307 Go", headers={"location": "http://127.0.0.1:9/"}))), 502, "a redirect, which is not followed"),
     ("another protocol on offer", connection(send(http_head("101 Switching", {"upgrade": "x", "connection": "upgrade"})), await_close()), 502, "no choices"),
-    ("a refused credential", connection(send(http_reply(error_json("no"), status="401 No"))), 401, "(OPENAI_API_KEY)"),
-    ("an overload", connection(send(http_reply(error_json("wait"), status="429 Slow"))), 429, "wait"),
-    ("an outage", connection(send(http_reply(error_json("down"), status="503 Down"))), 503, "down"),
+    ("a refused credential", connection(send(last_reply(error_json("no"), status="401 No"))), 401, "(OPENAI_API_KEY)"),
+    ("an overload", connection(send(last_reply(error_json("wait"), status="429 Slow"))), 429, "wait"),
+    ("an outage", connection(send(last_reply(error_json("down"), status="503 Down"))), 503, "down"),
     ("odd bytes in its headers", connection(send(b"HTTP/1.1 500 \xff\xfe\r\nx-request-id: \xff\x01\xfe\r\nx-ratelimit-a: \x01\r\ncontent-type: \x01\xff\r\ncontent-length: 2\r\n\r\n{}")), 500, ""),
 ]  # fmt: skip
 
 IN_THE_BODY: list[tuple[str, Connection]] = [
-    ("an empty body", connection(send(http_reply(b"")))),
-    ("a body cut short", connection(send(http_reply(chat_json("hello"), length=9999)))),
-    ("a body cut short by a reset", connection(send(http_reply(chat_json("hello"), length=9999)), reset())),
-    ("a length too short", connection(send(http_reply(chat_json("hello"), length=50)))),
-    ("half JSON that ends properly", connection(send(http_reply(chat_json("hello")[:-30])))),
-    ("no JSON", connection(send(http_reply(b"<html>sorry</html>")))),
-    ("no choice", connection(send(http_reply(b'{"object":"chat.completion","choices":[]}')))),
-    ("no reason for its end", connection(send(http_reply(chat_json("hello", finish=None))))),
-    ("an error in a reply of 200", connection(send(http_reply(error_json("sorry"))))),
+    ("an empty body", connection(send(last_reply(b"")))),
+    ("a body cut short", connection(send(last_reply(chat_json("hello"), length=9999)))),
+    ("a body cut short by a reset", connection(send(last_reply(chat_json("hello"), length=9999)), reset())),
+    ("a length too short", connection(send(last_reply(chat_json("hello"), length=50)))),
+    ("half JSON that ends properly", connection(send(last_reply(chat_json("hello")[:-30])))),
+    ("no JSON", connection(send(last_reply(b"<html>sorry</html>")))),
+    ("no choice", connection(send(last_reply(b'{"object":"chat.completion","choices":[]}')))),
+    ("no reason for its end", connection(send(last_reply(chat_json("hello", finish=None))))),
+    ("an error in a reply of 200", connection(send(last_reply(error_json("sorry"))))),
     ("a malformed chunk", connection(send(http_head(headers={"transfer-encoding": "chunked"}) + b"zz\r\n{}"))),
-    ("silence in the middle", connection(send(http_reply(chat_json("hello"))[:-20]), await_close())),
+    ("silence in the middle", connection(send(last_reply(chat_json("hello"))[:-20]), await_close())),
     (
         "the end of an old connection in the middle",
         connection(send(b"HTTP/1.0 200 OK\r\n\r\n" + chat_json("hello")[:-9])),
@@ -95,18 +95,18 @@ IN_THE_BODY: list[tuple[str, Connection]] = [
 ]
 
 IN_THE_STREAM: list[tuple[str, Connection]] = [
-    ("an end", connection(send(http_stream([ROLE, HEL], ended=False)))),
-    ("a reset", connection(send(http_stream([ROLE, HEL], ended=False)), reset())),
-    ("an end within an event", connection(send(http_stream([ROLE, HEL, LO[:30]], ended=False)))),
-    ("silence", connection(send(http_stream([ROLE, HEL], ended=False)), await_close())),
-    ("a malformed chunk", connection(send(http_stream([ROLE, HEL], ended=False) + b"zz\r\n"))),
-    ("a proper end of half a reply", connection(send(http_stream([ROLE, HEL])))),
-    ("a last word without a reason", connection(send(http_stream([ROLE, HEL, LO, DONE])))),
-    ("an error event", connection(send(http_stream([ROLE, HEL, event({"error": {"message": "overloaded"}})])))),
-    ("an event that is no JSON", connection(send(http_stream([ROLE, HEL, b"data: {oops\n\n", FINISH, END])))),
-    ("JSON after the events", connection(send(http_stream([ROLE, HEL, b'{"error":{"message":"late"}}'])))),
-    ("nothing but the role", connection(send(http_stream([ROLE])))),
-    ("no events at all", connection(send(http_stream([])))),
+    ("an end", connection(send(last_stream([ROLE, HEL], ended=False)))),
+    ("a reset", connection(send(last_stream([ROLE, HEL], ended=False)), reset())),
+    ("an end within an event", connection(send(last_stream([ROLE, HEL, LO[:30]], ended=False)))),
+    ("silence", connection(send(last_stream([ROLE, HEL], ended=False)), await_close())),
+    ("a malformed chunk", connection(send(last_stream([ROLE, HEL], ended=False) + b"zz\r\n"))),
+    ("a proper end of half a reply", connection(send(last_stream([ROLE, HEL])))),
+    ("a last word without a reason", connection(send(last_stream([ROLE, HEL, LO, DONE])))),
+    ("an error event", connection(send(last_stream([ROLE, HEL, event({"error": {"message": "overloaded"}})])))),
+    ("an event that is no JSON", connection(send(last_stream([ROLE, HEL, b"data: {oops\n\n", FINISH, END])))),
+    ("JSON after the events", connection(send(last_stream([ROLE, HEL, b'{"error":{"message":"late"}}'])))),
+    ("nothing but the role", connection(send(last_stream([ROLE])))),
+    ("no events at all", connection(send(last_stream([])))),
     ("an end with its connection", connection(send(b"HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\n" + ROLE + HEL))),
 ]  # fmt: skip
 
@@ -193,7 +193,7 @@ def test_a_connection_closed_by_the_provider_between_two_requests_is_no_error(
 ):
     running, provider = stage
     for _ in range(20):
-        provider.play(connection(send(STREAMED if stream else WHOLE)))
+        provider.play(connection(send(http_stream(EVENTS) if stream else http_reply(chat_json("hello")))))
         assert ask(running, ask_about(), stream=stream).status == 200
 
 
@@ -243,7 +243,7 @@ def test_a_provider_that_never_reads_is_given_up(scripted: MakeGateway):
 
 def test_what_one_provider_sends_unasked_reaches_nobody(scripted: MakeGateway):
     stray = http_reply(chat_json("of somebody else"))
-    steps = (send(WHOLE + stray), read_request(), send(stray))
+    steps = (send(http_reply(chat_json("hello")) + stray), read_request(), send(stray))
     running, _ = scripted([connection(*steps), connection(send(WHOLE))])
     for number in range(2):
         assert ask(running, f"question {number}", stream=False).body == chat_json("hello")

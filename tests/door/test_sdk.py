@@ -13,10 +13,10 @@ from openai import AsyncOpenAI, OpenAI
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from pennyworth.testing.chat_bytes import chat_events, chat_json, error_json
-from pennyworth.testing.scripted_server import connection, http_reply, http_stream, reset, send
+from pennyworth.testing.scripted_server import connection, reset, send
 from tests.door.conftest import MakeGateway
 from tests.door.running import Running, plan_for
-from tests.door.scripted_provider import ScriptedProvider
+from tests.door.scripted_provider import ScriptedProvider, last_reply, last_stream
 
 Ask = Callable[[], str]
 Staged = tuple[Running, ScriptedProvider]
@@ -180,7 +180,7 @@ def test_the_providers_errors_arrive_as_the_sdks_exceptions(
     raised: type[openai.APIStatusError],
     streamed: bool,
 ):
-    reply = http_reply(body, status=status, headers={"retry-after": "7", "x-ratelimit-remaining-requests": "0"})
+    reply = last_reply(body, status=status, headers={"retry-after": "7", "x-ratelimit-remaining-requests": "0"})
     gateway, provider = staged
     provider.play(connection(send(reply)))
     client = sdk.with_options(base_url=gateway.base_url)
@@ -230,8 +230,8 @@ def test_a_dead_provider_is_named_with_its_configuration_key(sdk: OpenAI):
 @pytest.mark.parametrize("abruptly", [False, True])
 def test_a_stream_that_is_cut_raises_in_the_sdk_and_is_not_kept(sdk: OpenAI, scripted: MakeGateway, abruptly: bool):
     events = chat_events(["Hel", "lo"])
-    cut = send(http_stream(events[:2], ended=False))
-    whole = http_stream(chat_events(["Hello"], usage=(9, 1)))
+    cut = send(last_stream(events[:2], ended=False))
+    whole = last_stream(chat_events(["Hello"], usage=(9, 1)))
     gateway, provider = scripted([connection(cut, *([reset()] if abruptly else [])), connection(send(whole))])
     client = sdk.with_options(base_url=gateway.base_url)
     seen: list[ChatCompletionChunk] = []
@@ -250,7 +250,7 @@ def test_a_stream_that_is_cut_raises_in_the_sdk_and_is_not_kept(sdk: OpenAI, scr
 def test_a_body_that_is_cut_is_an_error_and_not_kept(sdk: OpenAI, scripted: MakeGateway):
     body = chat_json("hello")
     gateway, _ = scripted(
-        [connection(send(http_reply(body[:-20], length=len(body)))), connection(send(http_reply(body)))]
+        [connection(send(last_reply(body[:-20], length=len(body)))), connection(send(last_reply(body)))]
     )
     client = sdk.with_options(base_url=gateway.base_url)
     with pytest.raises(openai.InternalServerError, match="broke off in the middle"):

@@ -17,10 +17,10 @@ from pennyworth.server.auth import Gatekeeper
 from pennyworth.server.intake import Reader
 from pennyworth.server.snapshot import merge, take
 from pennyworth.testing.chat_bytes import chat_events, chat_json, error_json, event
-from pennyworth.testing.scripted_server import Connection, connection, http_head, http_reply, http_stream, send
+from pennyworth.testing.scripted_server import Connection, connection, http_head, send
 from tests.door.raw import RawReply, Wire, post, question
 from tests.door.running import Running, plan_for, provider_at
-from tests.door.scripted_provider import ScriptedProvider
+from tests.door.scripted_provider import ScriptedProvider, last_reply, last_stream
 
 
 def canary(place: str) -> str:
@@ -59,17 +59,17 @@ def _c(place: str) -> bytes:
 
 ECHO = f"Incorrect API key provided: {canary('provider')}. You sent Bearer {canary('provider')}"
 SCRIPT: list[Connection] = [
-    connection(send(http_reply(chat_json("fine"), headers={"set-cookie": canary("cookie-set")}))),
-    connection(send(http_reply(error_json(f"broken near {canary('error')}"), status="500 Oops"))),
-    connection(send(http_reply(error_json(ECHO), status="400 Bad Request"))),
-    connection(send(http_reply(error_json(ECHO + canary("refusal")), status="401 Unauthorized"))),
-    connection(send(http_reply(error_json(ECHO), status="502 Bad Gateway", headers={"x-ratelimit-echo": ECHO}))),
+    connection(send(last_reply(chat_json("fine"), headers={"set-cookie": canary("cookie-set")}))),
+    connection(send(last_reply(error_json(f"broken near {canary('error')}"), status="500 Oops"))),
+    connection(send(last_reply(error_json(ECHO), status="400 Bad Request"))),
+    connection(send(last_reply(error_json(ECHO + canary("refusal")), status="401 Unauthorized"))),
+    connection(send(last_reply(error_json(ECHO), status="502 Bad Gateway", headers={"x-ratelimit-echo": ECHO}))),
     connection(send(b"SSH-2.0-" + _c("not-http") + b"\r\n")),
     connection(send(http_head(headers={"transfer-encoding": "chunked"}) + _c("chunk") + b"\r\n")),
-    connection(send(http_reply(b'{"choices": ' + _c("malformed")))),
-    connection(send(http_reply(chat_json("fine")))),
+    connection(send(last_reply(b'{"choices": ' + _c("malformed")))),
+    connection(send(last_reply(chat_json("fine")))),
     connection(
-        send(http_stream([*chat_events(["half"])[:2], event({"error": {"message": canary("event")}})], ended=False))
+        send(last_stream([*chat_events(["half"])[:2], event({"error": {"message": canary("event")}})], ended=False))
     ),
 ]
 

@@ -31,7 +31,6 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tell
 
 _DROP_ALL = struct.pack("HBBI", 0x06, 0, 0, 0)
 """A socket filter of one instruction, ``return 0``: no segment reaches the socket (socket(7), SO_ATTACH_FILTER)."""
-_FALLS_IDLE_S = 1.1
 
 
 class Blunt:
@@ -112,7 +111,6 @@ async def test_a_request_that_crossed_the_end_of_its_connection_is_sent_once_mor
     with Blunt(hear_nothing_and_close) as provider:
         async with upstream() as asked:
             assert (await ask(asked, call_to(provider.url))).status == 200
-            await asyncio.sleep(_FALLS_IDLE_S)
             asking = asyncio.ensure_future(ask(asked, call_to(provider.url)))
             await asyncio.sleep(0.1)
             sent.set()
@@ -127,7 +125,6 @@ async def test_a_request_that_was_read_is_never_sent_again(abruptly: bool):
     steps = (send(http_reply(ANSWER)), read_request(), *([reset()] if abruptly else []))
     async with upstream() as asked, ScriptedServer([connection(*steps)]) as server:
         assert (await ask(asked, call_to(server.url))).status == 200
-        await asyncio.sleep(_FALLS_IDLE_S)
         got = await ask(asked, call_to(server.url))
         assert (got.fault, got.message) == ("reset", "the connection was closed before the reply")
         assert (len(server.requests), server.connections) == (2, 1)
@@ -162,7 +159,6 @@ async def test_a_connection_that_waited_for_work_is_closed_whole_in_the_end():
     async with ScriptedServer([connection(*steps)]) as server:
         async with upstream() as asked:
             assert (await ask(asked, call_to(server.url))).status == 200
-            await asyncio.sleep(_FALLS_IDLE_S)
             assert (await ask(asked, call_to(server.url))).status == 200
             assert server.playing == 1
         await until_true(lambda: not server.playing)

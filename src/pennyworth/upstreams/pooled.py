@@ -17,12 +17,10 @@ from aiohttp.connector import Connection
 
 _TCP_INFO = getattr(socket, "TCP_INFO", 0)
 _INFO_BYTES = 192
-_STATE, _LAST_RECEIVED_MS, _ACKNOWLEDGED = struct.Struct("B"), struct.Struct("52xI"), struct.Struct("120xQ")
+_STATE, _ACKNOWLEDGED = struct.Struct("B"), struct.Struct("120xQ")
 """Where they stand in ``struct tcp_info`` (linux/tcp.h; it only ever grows at its end)."""
 
 _ESTABLISHED = 1
-_IDLE_MS = 1000
-"""A connection that was busy within the last second is not watched (18 µs): nobody closes those for being idle."""
 
 
 class UnseenError(aiohttp.ClientConnectionError):
@@ -67,15 +65,19 @@ class _Watch:
     """The socket of a connection in use, kept open a little longer than aiohttp does: until the reply has begun."""
 
     def __init__(self, line: socket.socket, info: bytes) -> None:
-        self._twin = socket.socket(line.family, line.type, line.proto, fileno=os.dup(line.fileno()))
+        self._twin = os.dup(line.fileno())
         self._acknowledged = _read(_ACKNOWLEDGED, info)
 
     def unseen(self) -> bool:
         """Whether nothing that was sent since has been acknowledged."""
-        return _read(_ACKNOWLEDGED, _info(self._twin)) == self._acknowledged
+        line = socket.socket(fileno=os.dup(self._twin))
+        try:
+            return _read(_ACKNOWLEDGED, _info(line)) == self._acknowledged
+        finally:
+            line.close()
 
     def close(self) -> None:
-        self._twin.close()
+        os.close(self._twin)
 
 
 def _look(conn: Connection) -> _Watch | None:
@@ -90,7 +92,7 @@ def _look(conn: Connection) -> _Watch | None:
     info = _info(line)
     if _read(_STATE, info) != _ESTABLISHED:
         raise UnseenError("the provider had closed it")
-    return _Watch(line, info) if _read(_LAST_RECEIVED_MS, info) >= _IDLE_MS else None
+    return _Watch(line, info)
 
 
 def _info(line: socket.socket) -> bytes:
