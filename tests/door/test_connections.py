@@ -105,7 +105,10 @@ def test_the_end_of_a_head_in_parts_is_awaited_and_then_not(hasty: Running):
         refused = wire.send(b"POST /v1/ch").read()
         assert refused is not None
         assert (refused.status, refused.headers["connection"]) == (408, "close")
-        assert refused.error["message"] == "The request head did not come within 0.3 s. Send it at once."
+        assert (
+            refused.error["message"]
+            == "The request head did not come within limits.header_timeout (0.3 s). Send it at once."
+        )
         assert wire.closed()
 
 
@@ -286,5 +289,5 @@ def test_a_stopped_gateway_ends_a_stream_with_an_error_event(scripted: MakeGatew
         gateway.server.should_exit = True
         reply = wire.read()
     assert reply is not None
-    assert b"the gateway is shutting down (limits.drain_s = 0.2)" in reply.body
+    assert b"the gateway is shutting down (limits.drain = 0.2 s)" in reply.body
     assert reply.body.rstrip().split(b"\n\n")[-1].startswith(b'data: {"error":')

@@ -238,7 +238,10 @@ def test_a_provider_that_never_reads_is_given_up(scripted: MakeGateway):
     with Wire(running.port) as wire:
         told = wire.send(post(question("x" * 8_000_000))).read()
     assert told is not None
-    assert (told.status, "timed out after 0.5 s (providers.openai.total_s)" in told.error["message"]) == (504, True)
+    assert (told.status, "timed out after 0.5 s (providers.openai.total_timeout)" in told.error["message"]) == (
+        504,
+        True,
+    )
 
 
 def test_what_one_provider_sends_unasked_reaches_nobody(scripted: MakeGateway):

@@ -54,7 +54,7 @@ BROKEN: list[tuple[str, Connection, str, str]] = [
     ("an end before the head", connection(), "reset", "closed before the reply"),
     ("half a head", connection(send(b"HTTP/1.1 200 OK\r\nContent-Le")), "reset", "closed before the reply"),
     ("another protocol", connection(send(b"SSH-2.0-OpenSSH_9.2\r\n")), "malformed", "not HTTP (providers.openai.base"),
-    ("nothing at all", connection(await_close()), "timeout", "timed out after 0.3 s (providers.openai.total_s)"),
+    ("nothing at all", connection(await_close()), "timeout", "timed out after 0.3 s (providers.openai.total_timeout)"),
     ("a body cut short", connection(send(http_reply(ANSWER, length=9999))), "reset", "in the middle of the reply"),
     ("chunks without an end", connection(send(http_stream(EVENTS, ended=False))), "reset", "in the middle"),
     ("a malformed chunk size", connection(send(http_head(headers=CHUNKED) + b"zz\r\n")), "malformed", "not HTTP"),
@@ -109,7 +109,7 @@ async def test_a_stream_ends_when_it_is_silent_for_its_idle_time_however_long_it
     ):
         got = await ask(asked, call_to(server.url, stream=True, idle_s=0.2, total_s=0.01))
         assert (got.status, got.fault) == (200, "timeout")
-        assert "nothing came for 0.2 s (providers.openai.idle_s)" in got.message
+        assert "nothing came for 0.2 s (providers.openai.idle_timeout)" in got.message
         await until_true(lambda: not server.playing)
 
 
@@ -142,7 +142,7 @@ async def test_a_black_hole_is_given_up_after_the_connect_time():
             filler.connect_ex(hole.getsockname())
         async with upstream() as asked:
             got = await ask(asked, call_to(f"http://127.0.0.1:{hole.getsockname()[1]}", connect_s=0.2))
-    assert (got.fault, got.message) == ("timeout", "connecting timed out after 0.2 s (providers.openai.connect_s)")
+    assert (got.fault, got.message) == ("timeout", "connecting timed out after 0.2 s (providers.openai.connect_timeout)")
 
 
 async def test_leaving_in_the_middle_closes_the_connection_at_once():

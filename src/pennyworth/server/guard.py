@@ -209,7 +209,11 @@ class GuardedProtocol(HttpToolsProtocol):
         self._timer = None
         if self._in_head:
             limit = self.guard_limits.header_timeout_s
-            self._refuse(_RefusalError(408, f"The request head did not come within {limit:g} s. Send it at once."))
+            self._refuse(
+                _RefusalError(
+                    408, f"The request head did not come within limits.header_timeout ({limit:g} s). Send it at once."
+                )
+            )
         elif not self._busy():
             self.transport.close()  # nothing was asked, or it has been answered: no reply is expected
 

@@ -43,7 +43,7 @@ class WorkerServer(uvicorn.Server):
 
     async def _end_at_deadline(self) -> None:
         await asyncio.sleep(self._drain_s)
-        await self._runtime.engine.end(f"the gateway is shutting down (limits.drain_s = {self._drain_s:g})")
+        await self._runtime.engine.end(f"the gateway is shutting down (limits.drain = {self._drain_s:g} s)")
 
 
 def bind(listen: Listen) -> socket.socket:

@@ -119,11 +119,11 @@ def _road(error: Exception, call: Call) -> UpstreamError:
     fault: UpstreamFault = "reset"
     match error:
         case aiohttp.ConnectionTimeoutError():
-            fault, message = "timeout", f"connecting timed out after {provider.connect_s:g} s ({at}.connect_s)"
+            fault, message = "timeout", f"connecting timed out after {provider.connect_s:g} s ({at}.connect_timeout)"
         case TimeoutError() if call.stream:
-            fault, message = "timeout", f"it timed out: nothing came for {provider.idle_s:g} s ({at}.idle_s)"
+            fault, message = "timeout", f"it timed out: nothing came for {provider.idle_s:g} s ({at}.idle_timeout)"
         case TimeoutError():
-            fault, message = "timeout", f"it timed out after {provider.total_s:g} s ({at}.total_s)"
+            fault, message = "timeout", f"it timed out after {provider.total_s:g} s ({at}.total_timeout)"
         case aiohttp.ClientConnectorCertificateError():
             fault, message = "connect", f"its TLS certificate was refused ({at}.base_url = {provider.base_url})"
         case aiohttp.ClientConnectorDNSError():
