@@ -18,8 +18,13 @@ from pennyworth.money import ZERO, Basis, Money, Price, Usage
 from pennyworth.outcome import Answer, AttemptNote, Ending, Intent, Latency, Outcome, Receipt, Served
 from pennyworth.plan import Target
 from pennyworth.ports import Journal, PriceBook
-from pennyworth.request import Caller
+from pennyworth.request import Caller, Request
 from pennyworth.view import View
+
+_SMALL = 8192
+_BYTES_PER_TOKEN = 4
+"""Of a small body, JSON and all: near enough for an intent, whose reply nobody can guess at all. A large one may hold
+images, whose bytes are no text, and is looked at."""
 
 
 class _Rate(NamedTuple):
@@ -27,6 +32,16 @@ class _Rate(NamedTuple):
 
     price: Price
     tariff: Tariff
+
+
+class _End(NamedTuple):
+    """How a request ended. ``usage``: of the reply given. ``answer``: the kept one, on a hit."""
+
+    served: Served
+    ending: Ending
+    status: int
+    usage: Usage | None
+    answer: Answer | None
 
 
 class Books:
@@ -49,8 +64,7 @@ class Books:
 
     def intend(self, p: Passage, target: Target) -> None:
         """Acknowledges that a call is about to be paid for."""
-        usage = Usage(input=tokens.estimate_request(p.request.fields), output=0)
-        spent, basis = self._cost(target, usage, "estimated")
+        spent, basis = self._cost(target, Usage(input=_about(p.request)), "estimated")
         self._write(
             p.notes,
             Intent(
@@ -106,17 +120,28 @@ class Books:
 
         ``usage``: the tokens of the reply given, for those who did not pay for it themselves.
         """
-        if p.receipt is not None:
-            return p.receipt
-        now, view, request = self._state.clock, p.view, p.request
+        if p.receipt is None:
+            if served in ("upstream", "none"):
+                usage = p.attempts[-1].usage if p.attempts else None
+            end = _End(served, ending, status, usage, answer)
+            p.receipt = self._receipt(p, end, self._money(p, end))
+            self._write(p.notes, p.receipt)
+            self._state.fold(p.receipt)
+            if p.repeats_sample:
+                self._state.counters.bypass_repeats += 1
+                self._state.counters.bypass_would_have += p.receipt.would_have_cost.pico
+        return p.receipt
+
+    def _money(self, p: Passage, end: _End) -> savings.Books:
         spent, basis = _paid(p.attempts)
         would, would_basis = spent, basis
-        if served in ("upstream", "none"):
-            usage = p.attempts[-1].usage if p.attempts else None
-        elif usage is not None:
-            would, would_basis = self._cost(p.target, usage, "metered")
-        books = savings.books(served, would_have_cost=would, spent=spent, would_basis=would_basis, basis=basis)
-        p.receipt = Receipt(
+        if end.usage is not None and end.served not in ("upstream", "none"):
+            would, would_basis = self._cost(p.target, end.usage, "metered")
+        return savings.books(end.served, would_have_cost=would, spent=spent, would_basis=would_basis, basis=basis)
+
+    def _receipt(self, p: Passage, end: _End, money: savings.Books) -> Receipt:
+        request, view, answer = p.request, p.view, end.answer
+        return Receipt(
             id=p.id,
             at_s=view.wall_s,
             worker=self._worker,
@@ -125,19 +150,19 @@ class Books:
             model=request.model,
             route=p.route.name,
             stream=request.stream,
-            served=served,
-            ending=ending,
-            status=status,
+            served=end.served,
+            ending=end.ending,
+            status=end.status,
             reason=p.reason,
             target=answer.target if answer else p.target.name,
             attempts=tuple(p.attempts),
-            usage=usage,
-            spent=books.spent,
-            basis=books.basis,
-            would_have_cost=books.would_have_cost,
-            would_basis=books.would_basis,
-            saved=books.saved,
-            own=books.own,
+            usage=end.usage,
+            spent=money.spent,
+            basis=money.basis,
+            would_have_cost=money.would_have_cost,
+            would_basis=money.would_basis,
+            saved=money.saved,
+            own=money.own,
             notes=tuple(p.notes),
             kind=answer.kind if answer else "",
             age_s=round(view.wall_s - answer.created_s, 3) if answer else 0.0,
@@ -146,16 +171,10 @@ class Books:
             answer=answer.id if answer else "",
             tags=request.tags,
             end_user=self._keyring.pseudonym("end user", request.end_user) if request.end_user else "",
-            latency=self._latency(p, now.mono_ns()),
-            price_source=self._source(p.target) if would.pico else "",
+            latency=_latency(p, self._state.clock.mono_ns()),
+            price_source=self._source(p.target) if money.would_have_cost.pico else "",
             plan=view.plan.digest,
         )
-        self._write(p.notes, p.receipt)
-        self._state.fold(p.receipt)
-        if p.repeats_sample:
-            self._state.counters.bypass_repeats += 1
-            self._state.counters.bypass_would_have += books.would_have_cost.pico
-        return p.receipt
 
     def refuse(self, caller: Caller, view: View, status: int, reason: str, model: str) -> Receipt:
         """The receipt of a request that we did not serve."""
@@ -174,13 +193,6 @@ class Books:
         self._write([], receipt)
         self._state.fold(receipt)
         return receipt
-
-    def _latency(self, p: Passage, now_ns: int) -> Latency:
-        return Latency(
-            total_ms=round((now_ns - p.view.mono_ns) / 1e6, 3),
-            first_byte_ms=p.first_byte_ms,
-            upstream_ms=round(sum(attempt.total_ms for attempt in p.attempts), 3) if p.attempts else 0.0,
-        )
 
     def _usage(self, p: Passage, outcome: Outcome) -> tuple[Usage | None, Basis]:
         """The provider's count, or ours where it gave none and something was generated or broke off on the way."""
@@ -220,6 +232,20 @@ class Books:
         except StoreError as error:
             self._state.trouble("journal", str(error))
             notes.append(f"journal: {error}")
+
+
+def _latency(p: Passage, now_ns: int) -> Latency:
+    return Latency(
+        total_ms=round((now_ns - p.view.mono_ns) / 1e6, 3),
+        first_byte_ms=p.first_byte_ms,
+        upstream_ms=round(sum([attempt.total_ms for attempt in p.attempts]), 3) if p.attempts else 0.0,
+    )
+
+
+def _about(request: Request) -> int:
+    """Prompt tokens, roughly."""
+    size = len(request.body)
+    return size // _BYTES_PER_TOKEN if size <= _SMALL else tokens.estimate_request(request.fields)
 
 
 def _paid(attempts: list[AttemptNote]) -> tuple[Money, Basis]:

@@ -62,18 +62,18 @@ class Counters(msgspec.Struct):
 
     def book(self, receipt: Receipt) -> None:
         """Adds one receipt."""
-        served = receipt.served
+        served, latency, usage = receipt.served, receipt.latency, receipt.usage
         _add(self.requests, f"{served}/{receipt.ending}")
         histogram = self.latency.get(served)
         if histogram is None:
             histogram = self.latency[served] = Histogram()
-        histogram.observe(receipt.latency.total_ms)
-        if receipt.latency.first_byte_ms:
-            self.first_byte.observe(receipt.latency.first_byte_ms)
-        if receipt.usage is not None:
-            self.input_tokens += receipt.usage.input
-            self.output_tokens += receipt.usage.output
-            self.cached_tokens += receipt.usage.cached
+        histogram.observe(latency.total_ms)
+        if latency.first_byte_ms:
+            self.first_byte.observe(latency.first_byte_ms)
+        if usage is not None:
+            self.input_tokens += usage.input
+            self.output_tokens += usage.output
+            self.cached_tokens += usage.cached
         self.spent += receipt.spent.pico
         self.would_have_cost += receipt.would_have_cost.pico
         self.own += receipt.own.pico
@@ -83,8 +83,9 @@ class Counters(msgspec.Struct):
             self._count_call(attempt.target, attempt.status)
         for note in receipt.notes:
             _add(self.troubles, note.partition(":")[0])
-        self.estimated += "estimated" in (receipt.basis, receipt.would_basis)  # as the ledger's totals count it
-        self.unpriced += "unpriced" in (receipt.basis, receipt.would_basis)
+        bases = (receipt.basis, receipt.would_basis)
+        self.estimated += "estimated" in bases  # as the ledger's totals count it
+        self.unpriced += "unpriced" in bases
 
     def _count_call(self, target: str, status: int) -> None:
         """Callers choose the model, so the number of targets has an end here: the rest are counted together."""

@@ -20,11 +20,9 @@ _PASSED_ON_PREFIX = ("x-ratelimit-", "x-sandbox")
 def of_hit(p: Passage, kept: Kept, receipt: Receipt) -> Headers:
     """``ttl`` is negative for a stale answer, as RFC 9211 §2.2 says."""
     now = p.view.wall_s
-    ttl = int(kept.expires_s - now)
-    status = f"pennyworth; hit; ttl={ttl}; detail={receipt.served}"
     return [
         EVENTS if p.request.stream else JSON,
-        (b"cache-status", status.encode()),
+        (b"cache-status", b"pennyworth; hit; ttl=%d; detail=%b" % (kept.expires_s - now, receipt.served.encode())),
         (b"age", b"%d" % max(0, int(now - kept.answer.created_s))),
         *of_receipt(receipt),
     ]

@@ -51,10 +51,11 @@ class Keeper:
 
     async def renew(self, p: Passage, kept: Kept) -> None:
         """A question asked often earns life: the kept entry is put again with a later expiry."""
-        asked = msgspec.structs.replace(kept, asks=self._state.asked_again(kept.key, kept.asks))
+        asks = self._state.asked_again(kept.key, kept.asks)
         kind = self._kinds.get(kept.answer.kind)
-        if kind is None or asked.asks % max(1, p.view.plan.cache.earn_after):
+        if kind is None or asks % max(1, p.view.plan.cache.earn_after):
             return
+        asked = msgspec.structs.replace(kept, asks=asks)
         later = lifetime.renewed(asked, lifetime.on_route(kind, p.route), p.view.wall_s, p.view.plan.cache)
         if later is not None:
             await self._try(msgspec.structs.replace(asked, expires_s=later))
