@@ -134,6 +134,25 @@ def test_a_connection_on_which_nothing_is_asked_is_closed_without_a_word(hasty: 
         assert wire.send(said).closed()
 
 
+def test_empty_lines_between_requests_do_not_hold_a_connection(hasty: Running):
+    with Wire(hasty.port) as wire:
+        assert wire.send(HEALTH).read()
+        assert wire.send(b"\r\n").closed()
+
+
+@pytest.mark.parametrize("wish", ["Upgrade: h2c", "Upgrade: websocket\r\nSec-WebSocket-Key: eA=="])
+def test_a_wish_for_another_protocol_is_passed_over(gateway: Running, wish: str):
+    """In the first request of a connection, as Java's client and curl --http2 have it; with a body and without."""
+    wishing = f"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\n{wish}\r\n\r\n".encode()
+    asking = post(question("What is for tea?"), "Connection: Upgrade", wish)
+    for first, second in ((wishing, asking), (asking, wishing)):
+        with Wire(gateway.port) as wire:
+            statuses = [reply.status for part in (first, second, first + second) if (reply := wire.send(part).read())]
+            assert statuses == [200, 200, 200]
+            assert (last := wire.read())
+            assert last.status == 200
+
+
 def test_a_slow_body_is_refused_with_a_receipt(hasty: Running):
     with Wire(hasty.port) as wire:
         refused = wire.send(post(question("slow"))[:-4]).read()

@@ -129,6 +129,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._disarm()
         self._check()
         if self.parser.should_upgrade():
+            self._check_upgrade()
             return
         self.app = close_delimited(self) if self.parser.get_http_version() == "1.0" else self._application
         super().on_headers_complete()
@@ -143,18 +144,12 @@ class GuardedProtocol(HttpToolsProtocol):
             return  # of a head that is read once more
         self._in_body = False
         cast(dict[str, Any], self.scope)[WHOLE] = True
-        if self.cycle.response_complete:
-            self._disarm()
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.transport.is_closing() or self._busy():
-            return
-        if self._owed is not None:
+        if self._owed is not None and not self._busy():
             self._answer(self._owed)
-        elif self._in_body:
-            self._arm(self.guard_limits.body_timeout_s)  # what is left of the body is dropped, but not for ever
 
     def _busy(self) -> bool:
         """A reply is owed on this connection."""
@@ -190,6 +185,12 @@ class GuardedProtocol(HttpToolsProtocol):
     def _check_coding(self, coding: bytes) -> None:
         if coding.strip().lower() != b"chunked":
             raise _RefusalError(400, "Transfer-Encoding may only be chunked. Send the body plain.")
+
+    def _check_upgrade(self) -> None:
+        """CONNECT is an upgrade that cannot be passed over: it has no other meaning."""
+        if self.parser.get_method() == b"CONNECT":
+            proxy = "The gateway is no proxy. Make it your client's base URL, and leave HTTPS_PROXY alone."
+            raise _RefusalError(400, proxy)
 
     def _await_rest(self) -> None:
         """A head that came only in part has a deadline. One that came at once, as nearly all do, needs no timer."""
@@ -230,12 +231,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def _break(self, refusal: _RefusalError) -> None:
         """The body is at fault: the door has its head, and says so in its turn."""
         self._refused = True
-        if self.cycle.response_complete:
-            self.transport.close()
-        else:
-            cast(dict[str, Any], self.cycle.scope)[BROKEN] = refusal.message
-            self.cycle.more_body = False
-            self.cycle.message_event.set()
+        cast(dict[str, Any], self.cycle.scope)[BROKEN] = refusal.message
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
 
     def _answer(self, refusal: _RefusalError) -> None:
         """Written past uvicorn, which has no request to answer."""
@@ -266,10 +264,6 @@ def _malformed(error: httptools.HttpParserError, data: bytes) -> _RefusalError:
         return _RefusalError(400, "This is TLS, and the gateway speaks plain HTTP here. Use http:// as base URL.")
     if data[:4] == b"PRI ":
         return _RefusalError(400, "This is HTTP/2, and the gateway speaks HTTP/1.1. Let your client use that.")
-    if data[:8] == b"CONNECT ":
-        return _RefusalError(
-            400, "The gateway is no proxy. Make it your client's base URL, and leave HTTPS_PROXY alone."
-        )
     if isinstance(error, httptools.HttpParserInvalidURLError | httptools.HttpParserCallbackError):
         words = "the request target cannot be read"
     else:
