@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from pennyworth.outcome import Answer, Layer
+from pennyworth.outcome import Answer
 from pennyworth.plan import Plan, Switch
 
 Select = Literal["all", "key", "model", "tag", "scope", "older_than"]
