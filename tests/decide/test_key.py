@@ -94,7 +94,7 @@ class Census:
         known = self.bodies.setdefault(found, body)
         if known != body:
             assert meaning(known) == meaning(body), f"two questions, one key: {known!r} {body!r}"
-        if self.met % 16 == 0:  # the standard library's reading is the slow part
+        if self.met % 32 == 0:  # the standard library's reading is the slow part
             asked = meaning(body)
             assert asked is not None, f"a key: {body!r}"
             assert self.keys.setdefault(asked, found) == found, f"one question, two keys: {body!r}"
@@ -156,7 +156,7 @@ def change_bytes(body: str, chance: random.Random) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("mutate", "times"), [(swap_token, 35_000), (swap_two_tokens, 10_000), (space_out, 2_000), (change_bytes, 60_000)]
+    ("mutate", "times"), [(swap_token, 50_000), (swap_two_tokens, 8_000), (space_out, 1_000), (change_bytes, 42_000)]
 )
 def test_no_two_questions_share_a_key_however_bodies_are_changed(
     mutate: Callable[[str, random.Random], bytes], times: int
@@ -228,13 +228,13 @@ def body_with(fields: dict[str, Any], chance: random.Random | None = None) -> st
     return written({**{f"x{name}": value for name, value in fields.items()}, **asked}, chance)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(objects, st.integers())
 def test_order_spacing_and_escaping_do_not_change_a_key(fields: dict[str, Any], seed: int) -> None:
     assert made(key(body_with(fields))) == key(body_with(fields, random.Random(seed)))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(objects, objects)
 def test_two_different_objects_have_two_keys(one: dict[str, Any], other: dict[str, Any]) -> None:
     first, second = body_with(one), body_with(other)

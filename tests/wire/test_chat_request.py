@@ -118,7 +118,7 @@ def test_the_callers_bytes_are_kept_as_they_came() -> None:
 
 def test_an_odd_body_says_why_it_has_no_key() -> None:
     body = b'{"model":"m","messages":[{"content":"x","content":"y"}]}'
-    assert "'content' twice" in read_request(body, {}, Caller("a")).unkeyed
+    assert "a key twice" in read_request(body, {}, Caller("a")).unkeyed
 
 
 def test_the_depth_limit_is_the_operators() -> None:

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pennyworth.request import Caller, Edit
@@ -47,6 +47,7 @@ def spelled(value: Any, chance: random.Random) -> str:
     return gap + text + gap
 
 
+@settings(max_examples=60)
 @given(objects, names, values, st.integers())
 @example({"a": {"model": 1}, "messages": [{"model": 2}], "model": 3}, "model", "x", 0)
 @example({}, "model", "x", 3)
@@ -70,6 +71,7 @@ def test_an_edit_sets_one_field_and_changes_no_other_byte(
         assert added.lstrip(b",") == json.dumps(name).encode() + b":" + edit.value
 
 
+@settings(max_examples=40)
 @given(objects, names, st.integers())
 def test_a_field_removed_leaves_the_others(fields: dict[str, Any], name: str, seed: int) -> None:
     body = spelled(fields, random.Random(seed)).encode()
@@ -79,6 +81,7 @@ def test_a_field_removed_leaves_the_others(fields: dict[str, Any], name: str, se
         assert left == body
 
 
+@settings(max_examples=40)
 @given(objects, st.integers())
 def test_members_stand_where_they_are_said_to(fields: dict[str, Any], seed: int) -> None:
     body = spelled(fields, random.Random(seed)).encode()

@@ -49,6 +49,7 @@ LEFT = [
     ("no JSON", b'data: {"usage":nul\n\n'),
     ("an array", b'data: [{"a":1},"usage",null]\n\n'),
     ("a comment", b': ,"usage":null}\n\n'),
+    ("a comment after the data", b'data: {"choices":[1]}\n: ,"usage":null}\n\n'),
     ("the end", DONE),
 ]  # fmt: skip
 

@@ -98,6 +98,7 @@ UNKEYED = [
     ("twice, where escapes make up for what is dropped", b'{"a":{"b":12345,"b":1},"c":"\\u4e2d"}', "a key twice"),
     ("twice, in a text of escapes", b'{"a": {"b": "\\u4e2d", "b": "\\ud83d\\ude00"}}', "a key twice"),
     ("twice, one of them escaped to the bone", b'{"a":{"b":"\\u4e2d","\\u0062":1}}', "a key twice"),
+    ("twice, where long characters make up for it", '{"a":{"b":1,"b":1},"c":"中中"}'.encode(), "a key twice"),
     ("NaN", b'{"a":NaN}', "the number NaN"),
     ("Infinity", b'{"a":[Infinity]}', "the number Infinity"),
     ("minus Infinity", b'{"a":{"b":-Infinity}}', "the number -Infinity"),

@@ -168,6 +168,11 @@ def test_the_last_usage_counts_and_groqs_only_where_there_is_no_other() -> None:
     )
 
 
+def test_tokens_count_even_from_a_last_event_that_is_not_whole() -> None:
+    outcome = record(b"".join([text("a"), STOP, USAGE[:-2]]))
+    assert (outcome.usage, outcome.ending) == (Usage(input=3, output=2), "cut")
+
+
 CALLS = [
     ("pieces of two", [{"index": 0, "function": {"name": "f", "arguments": ""}}], [{"index": 0, "function": {"arguments": "{"}}, {"index": 1, "function": {"name": "g"}}], ("f", "g")),
     ("a name said again", [{"index": 0, "function": {"name": "f"}}], [{"index": 0, "function": {"name": "f"}}], ("f",)),

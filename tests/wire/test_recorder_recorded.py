@@ -175,12 +175,11 @@ def last_reason_at(row: Row, events: list[bytes]) -> int:
 def test_a_stream_cut_between_events_is_never_complete(recorded: list[Row]) -> None:
     """Broken off, never; ended as if all were well, only if every choice has given its reason before the cut."""
     checked = 0
-    for row in recorded:
-        if not row.streamed:
-            continue
+    streams = [row for row in recorded if row.streamed]
+    for row in streams[:: max(1, len(streams) // 20)]:
         events, n = EventSplitter().feed(row.raw), len(row.finishes)
         last = last_reason_at(row, events)
-        for i in {*range(0, len(events), max(1, len(events) // 12)), last, last + 1} & set(range(len(events))):
+        for i in {*range(0, len(events), max(1, len(events) // 5)), last, last + 1} & set(range(len(events))):
             raw = b"".join(events[:i])
             assert record(raw, ended=False, n=n).ending != "complete", (row.id, i)
             assert i > last or record(raw, n=n).ending != "complete", (row.id, i)
@@ -188,7 +187,7 @@ def test_a_stream_cut_between_events_is_never_complete(recorded: list[Row]) -> N
     assert checked > 100
 
 
-@pytest.mark.parametrize("size", [2000, 6000])
+@pytest.mark.parametrize("size", [2000, 4000])
 def test_a_stream_cut_at_any_byte_is_never_complete_before_its_end(recorded: list[Row], size: int) -> None:
     row = max(
         (row for row in recorded if row.streamed and record_row(row).ending == "complete" and len(row.raw) < size),

@@ -181,9 +181,9 @@ def test_a_message_given_whole_at_the_end_replaces_its_pieces() -> None:
     assert replay.assemble(raw)["choices"] == [{"index": 0, "message": whole, "finish_reason": "stop"}]
 
 
-def test_100_000_pieces_are_put_together_in_one_go() -> None:
-    raw = delta({"content": "abcdefghij"}) * 100_000 + delta({}, finish_reason="stop") + DONE
-    assert replay.assemble(raw)["choices"][0]["message"]["content"] == "abcdefghij" * 100_000
+def test_30_000_pieces_are_put_together_in_one_go() -> None:
+    raw = delta({"content": "abcdefghij"}) * 30_000 + delta({}, finish_reason="stop") + DONE
+    assert replay.assemble(raw)["choices"][0]["message"]["content"] == "abcdefghij" * 30_000
 
 
 # What cannot be read is passed over.
@@ -278,6 +278,13 @@ def test_the_role_comes_first_then_the_text_then_the_reason() -> None:
     assert [chunk["usage"] for chunk in chunks[:3]] == [None] * 3
     assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
     assert events[-1] == DONE
+
+
+def test_calls_that_all_have_index_0_stay_apart_as_events() -> None:
+    calls = [call(0, "a", "f", "1"), call(0, "b", "f", "2"), call(0, None, None, "3")]
+    events = replay.as_events(chat_json(None, message={"tool_calls": calls}), streamed=False, usage=False)
+    made = replay.assemble(events)["choices"][0]["message"]["tool_calls"]
+    assert [one["function"]["arguments"] for one in made] == ["1", "2", "3"]
 
 
 def test_the_form_it_came_in_is_given_byte_for_byte() -> None:

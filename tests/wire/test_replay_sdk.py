@@ -35,11 +35,11 @@ def whole_streams(recorded: list[Row]) -> list[Row]:
     found = [
         row for row in recorded if row.streamed and row.chunks and not any(chunk.get("error") for chunk in row.chunks)
     ]
-    return some(found, 30)
+    return some(found, 14)
 
 
 def bodies(recorded: list[Row]) -> list[Row]:
-    return some([row for row in recorded if not row.streamed and row.status == 200], 60)
+    return some([row for row in recorded if not row.streamed and row.status == 200], 24)
 
 
 def said(completion: ChatCompletion) -> list[dict[str, Any]]:
