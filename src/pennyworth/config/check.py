@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pennyworth.config import check_credentials, check_lifetimes, check_reach, check_surroundings
+from pennyworth.config.check_credentials import findings as of_credentials
+from pennyworth.config.check_lifetimes import findings as of_lifetimes
+from pennyworth.config.check_reach import findings as of_reach
+from pennyworth.config.check_surroundings import findings as of_surroundings
 from pennyworth.config.finding import Finding
 from pennyworth.plan import Plan
 
@@ -14,9 +17,9 @@ _ORDER: tuple[str, ...] = ("error", "warning", "ok")
 def check(plan: Plan, env: Mapping[str, str], path: str | None = None) -> list[Finding]:
     """The findings, the gravest first. ``path`` as given to ``load``: to look for credentials in the file itself."""
     findings = [
-        *check_credentials.findings(plan, env, path),
-        *check_reach.findings(plan),
-        *check_lifetimes.findings(plan),
-        *check_surroundings.findings(plan, env),
+        *of_credentials(plan, env, path),
+        *of_reach(plan),
+        *of_lifetimes(plan),
+        *of_surroundings(plan, env),
     ]
     return sorted(findings, key=lambda finding: _ORDER.index(finding.severity))
