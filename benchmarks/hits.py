@@ -55,7 +55,7 @@ def run(
 ) -> Sheet:
     """The bench."""
     machine.needs_proc()
-    rows = []
+    rows, bad = [], ""
     with bench() as programs:
         asking = programs.callers()
         for size in sizes:
@@ -63,7 +63,8 @@ def run(
             filling = asyncio.run(fill(load(str(programs.config(state)), {}), size))
             for tier in tiers:
                 with programs.gateway(programs.config(state, **tier.memory)) as gateway:
-                    figures = _measure(gateway, asking, tier, size, rounds, seconds)
+                    figures, first_bad = _measure(gateway, asking, tier, size, rounds, seconds)
+                bad = bad or first_bad
                 rows.append({"answers kept": size, "from": tier.name, **figures, "fill µs": filling})
             _forget(state)
     return Sheet(
@@ -72,7 +73,10 @@ def run(
         method=f"{rounds} rounds of {seconds:g} s, {CALLERS} callers, other bytes in each request; L1: {_IN_MEMORY} "
         "questions in turn, L2: all questions in turn, with room for one answer in memory.",
         rows=rows,
-        notes=("Fill: wall clock of a put through the store, until written, in µs.",),
+        notes=(
+            "Fill: wall clock of a put through the store, until written, in µs. Bad: no hit, or no good reply; a store "
+            f"that took longer than cache.slow_after is left alone for a second. {bad and f'The first: {bad!r}'}".rstrip(),
+        ),
     )
 
 
@@ -116,7 +120,10 @@ def answers(plan: Plan, keyring: Keyring, numbers: Iterable[int]) -> Iterator[Ke
         yield Kept(key=key, tier="exact", answer=answer, expires_s=now_s + 86_400)
 
 
-def _measure(gateway: Served, asking: Callers, tier: Tier, size: int, rounds: int, seconds: float) -> dict[str, Cell]:
+def _measure(
+    gateway: Served, asking: Callers, tier: Tier, size: int, rounds: int, seconds: float
+) -> tuple[dict[str, Cell], str]:
+    """The figures, and how the first bad reply began."""
     pool = min(size, tier.asked or size)
     job = Job(
         port=gateway.port,
@@ -137,7 +144,7 @@ def _measure(gateway: Served, asking: Callers, tier: Tier, size: int, rounds: in
         results.append(asking.run(msgspec.structs.replace(job, skip=skip)))
         after = machine.settled(gateway.pid)
         costs.append((after.total_s - before.total_s) * 1e6 / max(1, results[-1].requests))
-    return {
+    figures: dict[str, Cell] = {
         "CPU µs": statistics.median(costs),
         "lowest": min(costs),
         "highest": max(costs),
@@ -146,6 +153,7 @@ def _measure(gateway: Served, asking: Callers, tier: Tier, size: int, rounds: in
         "RSS MB": machine.resident_mb(gateway.pid),
         "bad": sum(result.bad for result in results),
     }
+    return figures, next((result.first_bad for result in results if result.bad), "")
 
 
 def _forget(state: Path) -> None:
