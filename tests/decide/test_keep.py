@@ -37,7 +37,7 @@ def kept(outcome: Outcome, *, request: Request = REQUEST, primary: bool = True) 
     [
         WHOLE,
         replace(WHOLE, streamed=True, usage=None, text="hello"),
-        replace(WHOLE, usage=None),
+        replace(WHOLE, usage=None, text="hello"),
         replace(WHOLE, finishes=("STOP",)),
         replace(WHOLE, finishes=("eos",)),
         replace(WHOLE, raw=b"x" * 1000),
@@ -49,6 +49,10 @@ def kept(outcome: Outcome, *, request: Request = REQUEST, primary: bool = True) 
 )
 def test_a_whole_reply_is_kept(outcome: Outcome) -> None:
     assert kept(outcome) == (True, "kept")
+
+
+def test_an_empty_reply_is_not_kept_also_where_nobody_counted_its_tokens() -> None:
+    assert kept(replace(WHOLE, usage=None, text="")) == (False, "the reply is empty")
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def _ended_badly(request: Request, outcome: Outcome) -> str:
     for index, finish in enumerate(outcome.finishes):
         if finish.lower() not in _TERMINAL:
             return f"choice {index} has no terminal reason we trust ({finish[:40]!r})"
-    if not (outcome.tools or outcome.text or outcome.usage is None or outcome.usage.output):
+    if not (outcome.tools or outcome.text or (outcome.usage is not None and outcome.usage.output)):
         return "the reply is empty"
     return ""
 

@@ -78,7 +78,7 @@ class Sending:
             self._take(data)
             if self._streamed:
                 self._pass(splitter.feed(data))
-                if len(splitter.rest) > _LONGEST_EVENT:
+                if splitter.waiting > _LONGEST_EVENT:
                     raise self._too_large(f"one event is longer than {_LONGEST_EVENT} bytes")
                 await self._flight.room()
         if self._streamed and splitter.rest:
