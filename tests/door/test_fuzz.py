@@ -13,8 +13,8 @@ from pennyworth.sandbox import SandboxServer, Settings
 from tests.door.raw import Wire, post, question
 from tests.door.running import Running, eventually, plan_for
 
-HEADS, AT_ONCE = 8_000, 250
-BODIES, IN_A_ROW = 12_000, 40
+HEADS, AT_ONCE = 6_000, 250
+BODIES, IN_A_ROW = 14_000, 100
 
 _BODY = question("What do you know about mutation?", n=1, temperature=0, stream=False, user="u", tools=[], x=[1, 2.5])
 _SEEDS = (

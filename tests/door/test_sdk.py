@@ -101,6 +101,20 @@ def test_a_question_asked_one_way_is_answered_the_other_way(client: OpenAI, ask_
     assert whole.usage is not None, "the stream's usage was asked for, hidden, and kept"
 
 
+def test_tool_calls_arrive_and_are_not_kept(client: OpenAI, gateway: Running, ask_about: Ask):
+    """Whole and streamed: to the SDK they are the same call."""
+    question, tools = f"FAULT:tool_calls {ask_about()}", {"tools": [TOOL], "tool_choice": "required"}
+    choice = ask(client, question, **tools).choices[0]
+    assert choice.finish_reason == "tool_calls"
+    assert choice.message.tool_calls
+    pieces = [chunk.choices[0].delta.tool_calls for chunk in stream(client, question, **tools) if chunk.choices]
+    arguments = "".join(
+        call.function.arguments or "" for calls in pieces if calls for call in calls if call.function is not None
+    )
+    assert arguments == getattr(choice.message.tool_calls[0], "function").arguments  # noqa: B009  # custom calls have none
+    assert [receipt.served for receipt in gateway.receipts()[-2:]] == ["upstream", "upstream"]
+
+
 def test_the_headers_say_who_answered_and_what_it_cost(client: OpenAI, gateway: Running, ask_about: Ask):
     given: Any = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": ask_about()}]}
     miss = client.chat.completions.with_raw_response.create(**given).headers

@@ -142,7 +142,10 @@ async def test_a_black_hole_is_given_up_after_the_connect_time():
             filler.connect_ex(hole.getsockname())
         async with upstream() as asked:
             got = await ask(asked, call_to(f"http://127.0.0.1:{hole.getsockname()[1]}", connect_s=0.2))
-    assert (got.fault, got.message) == ("timeout", "connecting timed out after 0.2 s (providers.openai.connect_timeout)")
+    assert (got.fault, got.message) == (
+        "timeout",
+        "connecting timed out after 0.2 s (providers.openai.connect_timeout)",
+    )
 
 
 async def test_leaving_in_the_middle_closes_the_connection_at_once():

@@ -101,16 +101,18 @@ async def test_a_connection_reset_while_it_was_idle_is_not_used():
 
 async def test_a_request_that_crossed_the_end_of_its_connection_is_sent_once_more():
     """The provider closes while the request is on its way: nothing of it is acknowledged, so nothing was read."""
-    sent = threading.Event()
+    deafened, sent = threading.Event(), threading.Event()
 
     def hear_nothing_and_close(line: socket.socket) -> None:
         program = ctypes.create_string_buffer(_DROP_ALL)
         line.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HxxxxxxP", 1, ctypes.addressof(program)))
+        deafened.set()
         sent.wait(5.0)
 
     with Blunt(hear_nothing_and_close) as provider:
         async with upstream() as asked:
             assert (await ask(asked, call_to(provider.url))).status == 200
+            deafened.wait(5.0)
             asking = asyncio.ensure_future(ask(asked, call_to(provider.url)))
             await asyncio.sleep(0.1)
             sent.set()

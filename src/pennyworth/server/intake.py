@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 from cachebox import LRUCache
@@ -47,12 +47,12 @@ class Reader:
         return request
 
 
-def read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+def read_headers(pairs: Collection[tuple[bytes, bytes]]) -> dict[str, str]:
     """By lower-cased name; several of one name are one list (RFC 9110 §5.3)."""
-    headers: dict[str, str] = {}
-    for raw, value in pairs:
-        name = raw.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value.decode('latin-1')}" if name in headers else value.decode("latin-1")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
+    if len(headers) != len(pairs):  # rare: the comprehension has kept the last of each name
+        for name in headers:
+            headers[name] = ", ".join(value.decode("latin-1") for raw, value in pairs if raw.decode("latin-1") == name)
     return headers
 
 

@@ -126,6 +126,8 @@ def _road(error: Exception, call: Call) -> UpstreamError:
             fault, message = "timeout", f"it timed out after {provider.total_s:g} s ({at}.total_timeout)"
         case aiohttp.ClientConnectorCertificateError():
             fault, message = "connect", f"its TLS certificate was refused ({at}.base_url = {provider.base_url})"
+        case aiohttp.ClientConnectorSSLError():
+            fault, message = "connect", f"no TLS with {at}.base_url = {provider.base_url} (does it speak plain http?)"
         case aiohttp.ClientConnectorDNSError():
             fault, message = "connect", f"the host of {at}.base_url = {provider.base_url} is unknown"
         case aiohttp.ClientConnectorError():
