@@ -260,6 +260,24 @@ def test_a_caller_of_http_1_0_who_leaves_ends_his_stream(scripted: MakeGateway):
     assert gateway.last().ending == "caller_left"
 
 
+def test_a_body_reaches_the_provider_byte_for_byte(scripted: MakeGateway):
+    """Spaces, order, numbers and fields nobody knows; in one piece or in chunks."""
+    odd = '{ "n" : 1 ,"x_unknown":{"big":123456789012345678901234567890,"f":1.50,"e":1E5},\n"messages":[{"role":"user","content":"h\\u00ed 😀"}],"model":"gpt-4o-mini" }'
+    body = odd.encode()
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(body[i : i + 7]), body[i : i + 7]) for i in range(0, len(body), 7))
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: a\r\nCache-Control: no-store\r\n"
+    gateway, provider = scripted(then=connection(send(last_reply(chat_json("yes")))))
+    with Wire(gateway.port) as wire:
+        for sent in (
+            post(body, "Cache-Control: no-store"),
+            head + b"Transfer-Encoding: chunked\r\n\r\n" + chunks + b"0\r\n\r\n",
+        ):
+            reply = wire.send(sent).read()
+            assert reply is not None
+            assert reply.status == 200
+    assert provider.bodies == [body, body]
+
+
 def test_headers_given_in_several_lines_count_as_one_list(gateway: Running, ask_about: Ask):
     body = question(ask_about())
     with Wire(gateway.port) as wire:
