@@ -235,6 +235,15 @@ async def test_a_401_says_which_key_to_look_at_and_nothing_secret(house: MakeHou
     assert b"sk-test" not in heard.body
 
 
+async def test_an_error_inside_a_reply_never_says_our_credential_back(house: MakeHouse) -> None:
+    quoted = error_json("bad key sk-test")
+    h = await house([stream([*chat_events(["x"])[:2], b"data: " + quoted + b"\n\n"]), reply(json=quoted)])
+    streamed, whole = await h.ask("a", stream=True), await h.ask("b")
+    for heard in (streamed, whole):
+        assert b"bad key" in heard.body
+        assert b"sk-test" not in heard.body
+
+
 async def test_a_defect_of_ours_reaches_every_reader_as_an_error(house: MakeHouse) -> None:
     def break_it(call: object) -> object:
         raise RuntimeError("a defect")

@@ -124,6 +124,8 @@ class Sending:
             expected=self._p.request.n,
             fault=fault,
         )
+        if outcome.ending == "error":
+            outcome = msgspec.structs.replace(outcome, raw=self._struck(outcome.raw))
         left = fault and self._p.left and not self._flight.aborted
         return msgspec.structs.replace(
             outcome,
@@ -143,8 +145,12 @@ class Sending:
 
     def _release(self) -> None:
         if self._held:
-            self._flight.push(self._held)
+            self._flight.push([self._struck(event) for event in self._held])
             self._held = []
+
+    def _struck(self, said: bytes) -> bytes:
+        """Without our credential, where an error inside a reply says it back: some providers quote what they refuse."""
+        return self._target.provider.credential.struck_from(said) if b'"error"' in said else said
 
     def _note(self, outcome: Outcome) -> None:
         now = self._clock.mono_ns()
