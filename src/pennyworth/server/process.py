@@ -8,8 +8,9 @@ import gc
 def spare_the_collector() -> None:
     """Takes what is loaded out of the cyclic collector's sight, and lets it look less often.
 
-    The modules and price book are some 79,000 objects (``gc.get_freeze_count``) that live as long as the process, and values on the path hold no
-    cycles: by the default thresholds the collector took 8 % of the CPU under load (perf, misses at 32 connections).
+    The modules and price book are some 79,000 objects (``gc.get_freeze_count``) that live as long as the process, and
+    values on the path hold no cycles: by the default thresholds the collector took 8 % of the CPU under load (perf,
+    misses at 32 connections).
     """
     gc.collect()
     gc.freeze()
