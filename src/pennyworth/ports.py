@@ -164,7 +164,10 @@ class Similar(Protocol):
     """Finds the kept answer to a question that means the same, where the evidence allows it. Off = finds nothing.
 
     It never raises and answers within its own deadline: an index that fails or is late has found nothing.
+    ``immediate``: ``find`` never suspends, so the engine may drive it without an event loop.
     """
+
+    immediate: bool
 
     async def find(self, scope: str, question: str) -> Kept | None: ...
 

@@ -1,8 +1,9 @@
-"""A gateway in a thread of this process, on a real socket: its own loop, uvicorn, guard, door, engine and aiohttp."""
+"""A gateway in a thread of this process, on a real socket: its own loop, server, door, engine and client."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -20,7 +21,7 @@ from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
 from pennyworth.ledgers.balance import balances
 from pennyworth.outcome import Receipt
 from pennyworth.plan import Limits, Listen, Plan, Provider, Route, Secret
-from pennyworth.server.worker import WorkerServer, bind
+from pennyworth.server.worker import Stop, Worker, bind
 
 T = TypeVar("T")
 
@@ -98,7 +99,8 @@ class Running:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.server.should_exit = True
+        with contextlib.suppress(RuntimeError):  # the test has stopped it itself
+            self.loop.call_soon_threadsafe(self.stop)
         self._thread.join(20.0)
         logging.getLogger().removeHandler(self.logged)
         assert not self._thread.is_alive()
@@ -118,13 +120,13 @@ class Running:
         self.loop = asyncio.get_running_loop()
         try:
             self.runtime = open_runtime(self.plan, lambda part, what: self.troubles.append(f"{part}: {what}"))
-            self.runtime.start()
-            self.server = WorkerServer(self.runtime)
+            self.worker = Worker(self.runtime, "w0")
+            self.stop = Stop()
         except BaseException as error:
             self._failed = error
             self._ready.set()
             return
-        serving = asyncio.ensure_future(self.server.serve(sockets=[self._listener]))
+        serving = asyncio.ensure_future(self.worker.serve(self._listener, self.stop))
         self._ready.set()  # the socket listens already: connections wait in it
         await serving
         await self.runtime.close()
@@ -164,7 +166,7 @@ class Running:
         return self.look(lambda: len([task for task in asyncio.all_tasks() if not task.done()])) - 1
 
     def connections(self) -> int:
-        return self.look(lambda: len(self.server.server_state.connections))
+        return self.look(lambda: len(self.worker.server.connections))
 
 
 def eventually(look: Callable[[], bool], within_s: float = 10.0) -> bool:

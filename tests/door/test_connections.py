@@ -323,7 +323,7 @@ def test_a_stopped_gateway_ends_a_stream_with_an_error_event(scripted: MakeGatew
     with Wire(gateway.port) as wire:
         wire.send(post(question(stream=True)))
         assert eventually(lambda: gateway.flights() == 1)
-        gateway.server.should_exit = True
+        gateway.loop.call_soon_threadsafe(gateway.stop)
         reply = wire.read()
     assert reply is not None
     assert b"the gateway is shutting down (limits.drain = 0.2 s)" in reply.body

@@ -24,7 +24,7 @@ from pennyworth.plan import Plan
 from pennyworth.server.doors import open_doors
 from pennyworth.server.gateway import serve_alone
 from pennyworth.server.run import lines
-from pennyworth.server.workers import Stop
+from pennyworth.server.worker import Stop
 from pennyworth.view import Control
 
 CHILD = Path(__file__).with_name("gateway_child.py")

@@ -1,7 +1,8 @@
 """The path of a request, top to bottom, one named call a stage.
 
-``handle`` returns a ``Reply`` when it can be given at once (a hit, a refusal), else a ``Relay`` to read from. Hits
-need no event loop: with a store that is ``immediate``, ``try_hit`` never suspends and may be driven by hand.
+``handle`` returns a ``Reply`` when it can be given at once (a hit, a refusal), else a ``Relay`` to read from. It is
+``begin``, which waits for nothing, and ``proceed``, which may: where every part that a hit needs is ``immediate``,
+``begin`` goes all the way, and a door need not make a task for a hit.
 """
 
 from __future__ import annotations
@@ -47,9 +48,15 @@ class Engine:
         self._lookup = lookup
         self._replays = Replays(books)
         self._triage = triage
+        self._immediate = lookup.immediate and similar.immediate
 
     async def handle(self, request: Request) -> Reply | Relay:
         """Serves one request."""
+        begun = self.begin(request)
+        return await self.proceed(begun) if isinstance(begun, Passage) else begun
+
+    def begin(self, request: Request) -> Reply | Relay | Passage:
+        """As far as it goes without waiting; a ``Passage`` is to be given to ``proceed``."""
         view = self.state.snapshot()
         match admit.admit(request, view):
             case Refuse() as no:
@@ -60,11 +67,28 @@ class Engine:
         p = Passage(self._books.next_id(view.wall_s), view, case)
         if case.verdict.why == "sampled" and case.key is not None:
             p.repeats_sample = self.state.sampled_again(case.key)
+        return self._at_once(p) if self._immediate else p
+
+    async def proceed(self, p: Passage) -> Reply | Relay:
+        """A kept answer, or a call that is shared or led."""
         if reply := await self.try_hit(p):
             return reply
-        if request.directives.only_if_cached:
-            return self.refuse(request.caller, view, _NOT_CACHED, request.model)
+        if p.request.directives.only_if_cached:
+            return self.refuse(p.request.caller, p.view, _NOT_CACHED, p.request.model)
         return self._join_or_lead(p)
+
+    def _at_once(self, p: Passage) -> Reply | Relay | Passage:
+        """Drives ``proceed`` without a task and its turns of the loop (83 µs against 435 µs a hit)."""
+        work = self.proceed(p)
+        try:
+            work.send(None)
+        except StopIteration as done:
+            given: Reply | Relay = done.value
+            return given
+        work.close()
+        self._immediate = False
+        self.state.trouble("store", "a store or index that calls itself immediate has suspended; it is waited for now")
+        return p
 
     async def try_hit(self, p: Passage) -> Reply | None:
         """A kept answer, if there is one to give."""

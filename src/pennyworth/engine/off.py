@@ -8,6 +8,8 @@ from pennyworth.outcome import Kept
 class NoSimilar:
     """No semantic cache."""
 
+    immediate = True
+
     async def find(self, scope: str, question: str) -> Kept | None:
         return None
 

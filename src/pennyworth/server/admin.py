@@ -7,7 +7,6 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,15 +15,16 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from pennyworth import __version__
+from pennyworth.engine import heads
+from pennyworth.engine.passage import Reply
 from pennyworth.errors import RequestError, StoreError
-from pennyworth.plan import Limits
 from pennyworth.server.admin_changes import Changes
 from pennyworth.server.admin_desk import Desk
 from pennyworth.server.admin_guard import Guard
 from pennyworth.server.admin_json import error_body, reply
 from pennyworth.server.admin_reading import Reading
-from pennyworth.server.guard import guarded
-from pennyworth.server.workers import Unsignalled
+from pennyworth.server.asgi_door import AsgiDoor
+from pennyworth.server.http_server import HttpServer
 
 _STOP_S = 2
 """Reading statistics holds up no shutdown for longer."""
@@ -71,29 +71,20 @@ def _routes(reading: Reading, changes: Changes) -> list[BaseRoute]:
 @contextlib.asynccontextmanager
 async def admin_server(desk: Desk, listener: socket.socket) -> AsyncIterator[None]:
     """The port, served in this loop until the block ends; the desk is closed then."""
-    server = Unsignalled(_config(admin_app(desk), desk.plan.limits))
-    serving = asyncio.get_running_loop().create_task(server.serve(sockets=[listener]))
+    server = HttpServer(AsgiDoor(admin_app(desk), _said), desk.plan.limits)
+    await server.start(listener)
     try:
         yield
     finally:
-        server.should_exit = True
-        await serving
+        server.drain()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(server.gone(), _STOP_S)
+        server.abort()
         desk.close()
 
 
-def _config(app: ASGIApp, limits: Limits) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http=guarded(limits),
-        lifespan="off",
-        interface="asgi3",
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=_STOP_S,
-    )
+def _said(error: RequestError) -> Reply:
+    return Reply(error.status, [heads.JSON], error_body(error))
 
 
 def _problem(error: RequestError, status: int | None = None) -> Response:

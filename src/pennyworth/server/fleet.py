@@ -21,7 +21,7 @@ from pennyworth.errors import ConfigError
 from pennyworth.plan import Plan
 from pennyworth.server.fleet_channel import Link, SilentError, pack
 from pennyworth.server.snapshot import Overview, Snapshot, merge, summed
-from pennyworth.server.workers import Stop
+from pennyworth.server.worker import Stop
 
 _START_S = 30.0
 _ANSWER_S = 0.7

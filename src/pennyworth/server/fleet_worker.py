@@ -16,8 +16,8 @@ from pennyworth.errors import ConfigError, StoreError
 from pennyworth.plan import Plan
 from pennyworth.server import logs
 from pennyworth.server.fleet_channel import Ask, Tell, answer, refuse, unpack
-from pennyworth.server.process import spare_the_collector
-from pennyworth.server.workers import Stop, Worker, new_loop
+from pennyworth.server.process import new_loop, spare_the_collector
+from pennyworth.server.worker import Stop, Worker
 
 
 def main() -> int:

@@ -17,7 +17,8 @@ from pennyworth.server.admin_books import BookReader
 from pennyworth.server.admin_desk import Desk
 from pennyworth.server.doors import Doors
 from pennyworth.server.fleet import Fleet
-from pennyworth.server.workers import Alone, Stop, Worker, Workers
+from pennyworth.server.worker import Stop, Worker
+from pennyworth.server.workers import Alone, Workers
 from pennyworth.view import Control
 
 Ready = Callable[[Control], None]

@@ -1,26 +1,16 @@
-"""What comes in at the public door: headers and body within limits, and the ``Request`` made of them."""
+"""What comes in at the public door: bodies within limits, and the ``Request`` made of them."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable, Collection, MutableMapping
-from typing import Any
+from collections.abc import Mapping
 
 from cachebox import LRUCache
 
 from pennyworth.errors import RequestError
 from pennyworth.plan import Limits, Plan
 from pennyworth.request import Caller, Request
-from pennyworth.server.guard import BROKEN, WHOLE
+from pennyworth.server.request_head import Head
 from pennyworth.wire import chat
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-
-
-class CallerLeftError(Exception):
-    """The connection went before the body had come."""
 
 
 class Reader:
@@ -36,7 +26,8 @@ class Reader:
         self._named = ("cache-control", chat.TAGS_HEADER, *self._vary)
         self._known: LRUCache[tuple[bytes, Caller, tuple[str | None, ...]], Request] = LRUCache(self._MOST)
 
-    def read(self, body: bytes, headers: dict[str, str], caller: Caller) -> Request:
+    def read(self, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
+        """Raises ``RequestError``."""
         if len(body) > self._LARGEST:
             return chat.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
         name = (body, caller, tuple(map(headers.get, self._named)))
@@ -47,76 +38,32 @@ class Reader:
         return request
 
 
-def read_headers(pairs: Collection[tuple[bytes, bytes]]) -> dict[str, str]:
-    """By lower-cased name; several of one name are one list (RFC 9110 §5.3)."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in pairs}
-    if len(headers) != len(pairs):  # rare: the comprehension has kept the last of each name
-        for name in headers:
-            headers[name] = ", ".join(value.decode("latin-1") for raw, value in pairs if raw.decode("latin-1") == name)
-    return headers
-
-
-async def read_body(scope: Scope, headers: dict[str, str], receive: Receive, limits: Limits) -> bytes:
-    """The whole body.
-
-    Raises:
-        RequestError: 413, too large; 408, too slow; 415, compressed; 400, broken off.
-        CallerLeftError: the caller left before its end.
-    """
-    coding = headers.get("content-encoding", "identity")
+def check_announced(head: Head, limits: Limits) -> None:
+    """What the head says of the body. Raises ``RequestError``: 415, compressed; 413, too large."""
+    coding = head.headers.get("content-encoding", "identity")
     if coding.lower() not in ("identity", ""):
         raise RequestError(
             f"The body comes with Content-Encoding {coding[:40]!a}. Send it uncompressed.",
             status=415,
             code="unsupported_encoding",
         )
-    declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limits.max_body_bytes:
-        raise _too_large(limits.max_body_bytes)
-    if WHOLE in scope:
-        return await _collect(receive, limits.max_body_bytes)
-    try:
-        async with asyncio.timeout(limits.body_timeout_s):
-            body = await _collect(receive, limits.max_body_bytes)
-    except TimeoutError:
-        raise RequestError(
-            f"The body did not come within limits.body_timeout ({limits.body_timeout_s:g} s). "
-            "Send it faster, or ask the operator to raise it.",
-            status=408,
-            code="body_timeout",
-        ) from None
-    if BROKEN in scope:
-        raise RequestError(scope[BROKEN], code="broken_body")
-    return body
+    if (head.length or 0) > limits.max_body_bytes:
+        raise too_large(limits)
 
 
-async def drop_body(receive: Receive, within_s: float) -> None:
-    """Reads on for a while and keeps nothing: until the body ends, the caller leaves or the time is over."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(within_s):
-            while (await receive()).get("more_body"):
-                pass
-
-
-async def _collect(receive: Receive, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise CallerLeftError
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        if not message.get("more_body"):
-            return b"".join([*parts, part]) if parts else bytes(part)
-        parts.append(part)
-
-
-def _too_large(limit: int) -> RequestError:
+def too_large(limits: Limits) -> RequestError:
     return RequestError(
-        f"The body is larger than limits.max_body_bytes ({limit}). Send less, or ask the operator to raise it.",
+        f"The body is larger than limits.max_body_bytes ({limits.max_body_bytes}). "
+        "Send less, or ask the operator to raise it.",
         status=413,
         code="body_too_large",
+    )
+
+
+def too_slow(limits: Limits) -> RequestError:
+    return RequestError(
+        f"The body did not come within limits.body_timeout ({limits.body_timeout_s:g} s). "
+        "Send it faster, or ask the operator to raise it.",
+        status=408,
+        code="body_timeout",
     )

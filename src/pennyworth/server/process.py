@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+from collections.abc import Callable
+
+try:
+    import uvloop
+except ImportError:  # not on Windows
+    new_event_loop = None
+else:
+    new_event_loop = uvloop.new_event_loop
+
+
+def new_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the loop a server runs in: uvloop's, where there is one."""
+    return new_event_loop
 
 
 def spare_the_collector() -> None:

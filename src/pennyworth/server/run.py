@@ -16,8 +16,8 @@ from pennyworth.sandbox import SandboxServer
 from pennyworth.server import logs
 from pennyworth.server.doors import Doors, open_doors
 from pennyworth.server.gateway import serve_alone, serve_fleet
-from pennyworth.server.process import spare_the_collector
-from pennyworth.server.workers import Stop, new_loop
+from pennyworth.server.process import new_loop, spare_the_collector
+from pennyworth.server.worker import Stop
 from pennyworth.view import Control
 
 Say = Callable[[str], None]

@@ -1,49 +1,86 @@
 """One worker: an engine behind the public door, on a socket that others may share. Drains when told to stop.
 
-A stop closes the listener at once, lets requests finish, and at the deadline ends what is left with an error event:
-uvicorn's own graceful shutdown would cut streams without a word.
+A stop closes the listener at once, lets requests finish, and at the deadline ends what is left with an error event.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
-from types import FrameType
-
-import uvicorn
 
 from pennyworth.assemble import Runtime
-from pennyworth.plan import Limits, Listen
+from pennyworth.plan import Listen
 from pennyworth.server.auth import Gatekeeper
-from pennyworth.server.guard import guarded
+from pennyworth.server.http_server import BACKLOG, HttpServer
 from pennyworth.server.public import PublicDoor
+from pennyworth.server.snapshot import Snapshot, take
 
-_AFTER_DEADLINE_S = 3
+_AFTER_DEADLINE_S = 3.0
 """How long error events may take to be written before connections are cut."""
 
+_IN_A_HURRY_S = 0.5
 
-class WorkerServer(uvicorn.Server):
-    """uvicorn, told to drain by our rules. ``runtime`` is started and closed by whoever made it."""
 
-    def __init__(self, runtime: Runtime) -> None:
+class Stop:
+    """The wish to stop, from one place: ``asked`` once, ``hurried`` when asked again. Called by a signal or a test."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.hurried = asyncio.Event()
+
+    def __call__(self) -> None:
+        (self.hurried if self.asked.is_set() else self.asked).set()
+
+    def on_signals(self) -> None:
+        """SIGTERM and SIGINT of this process mean stop, from now on and nowhere else."""
+        loop = asyncio.get_running_loop()
+        for sig in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(sig, self)
+
+
+class Worker:
+    """Serves in this loop from ``serve`` until it has drained. ``runtime`` is closed by whoever made it."""
+
+    def __init__(self, runtime: Runtime, name: str) -> None:
         plan = runtime.state.plan
-        self._runtime = runtime
+        self.runtime = runtime
+        self.name = name
+        self.server = HttpServer(PublicDoor(runtime.engine, Gatekeeper(plan, runtime.parts.keyring)), plan.limits)
         self._drain_s = plan.limits.drain_s
-        super().__init__(_config(PublicDoor(runtime.engine, Gatekeeper(plan, runtime.parts.keyring)), plan.limits))
+        self._started_s = runtime.state.clock.wall_s()
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        self._runtime.state.draining = True
+    def snapshot(self) -> Snapshot:
+        in_flight = self.server.connections.busy
+        return take(self.runtime, worker=self.name, started_s=self._started_s, in_flight=in_flight)
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._runtime.state.draining = True
-        deadline = asyncio.get_running_loop().create_task(self._end_at_deadline())
-        await super().shutdown(sockets)
-        deadline.cancel()
+    async def serve(self, listener: socket.socket, stop: Stop) -> None:
+        """Answers until told to stop, then drains. The runtime is open still when this returns."""
+        self.runtime.start()
+        await self.server.start(listener)
+        await stop.asked.wait()
+        self.runtime.state.draining = True
+        self.server.drain()
+        if not await self._gone(self._drain_s, stop):
+            await self._end(stop)
 
-    async def _end_at_deadline(self) -> None:
-        await asyncio.sleep(self._drain_s)
-        await self._runtime.engine.end(f"the gateway is shutting down (limits.drain = {self._drain_s:g} s)")
+    async def _end(self, stop: Stop) -> None:
+        """The deadline has come, or somebody is in a hurry."""
+        why = "" if stop.hurried.is_set() else f" (limits.drain = {self._drain_s:g} s)"
+        await self.runtime.engine.end(f"the gateway is shutting down{why}")
+        await self._gone(_IN_A_HURRY_S if stop.hurried.is_set() else _AFTER_DEADLINE_S, stop)
+        self.server.abort()
+        await self._gone(_IN_A_HURRY_S, stop)
+
+    async def _gone(self, within_s: float, stop: Stop) -> bool:
+        """Whether all connections are gone in time; somebody who begins to hurry ends the wait."""
+        loop = asyncio.get_running_loop()
+        gone = loop.create_task(self.server.gone())
+        waits = {gone} if stop.hurried.is_set() else {gone, loop.create_task(stop.hurried.wait())}
+        done, waiting = await asyncio.wait(waits, timeout=within_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        return gone in done
 
 
 def bind(listen: Listen) -> socket.socket:
@@ -56,24 +93,7 @@ def bind(listen: Listen) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((listen.host, listen.port))
-    listener.listen(1024)
+    listener.listen(BACKLOG)
     listener.setblocking(False)
     listener.set_inheritable(True)
     return listener
-
-
-def _config(door: PublicDoor, limits: Limits) -> uvicorn.Config:
-    return uvicorn.Config(
-        door,
-        http=guarded(limits),
-        loop="uvloop",
-        lifespan="off",
-        interface="asgi3",
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=75,
-        timeout_graceful_shutdown=int(limits.drain_s) + _AFTER_DEADLINE_S,
-    )

@@ -1,0 +1,45 @@
+"""A listening socket with connections behind it, from ``start`` to the last connection's end."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+from pennyworth.plan import Limits
+from pennyworth.server.connection import Connection, Connections, Door
+from pennyworth.server.reply_bytes import Dating
+
+BACKLOG = 1024
+
+
+class HttpServer:
+    """Serves a door in the running loop."""
+
+    def __init__(self, door: Door, limits: Limits) -> None:
+        self.connections = Connections()
+        self._door = door
+        self._limits = limits
+        self._dating = Dating()
+        self._server: asyncio.AbstractServer | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Returns when connections are accepted. Those that came before have waited in the socket."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
+
+    def drain(self) -> None:
+        """Accepts no more, and closes each connection once it owes nothing."""
+        if self._server is not None:
+            self._server.close()
+        self.connections.drain()
+
+    async def gone(self) -> None:
+        """Waits until no connection is left."""
+        await self.connections.gone()
+
+    def abort(self) -> None:
+        """Cuts what is left."""
+        self.connections.abort()
+
+    def _connection(self) -> Connection:
+        return Connection(self._door, self._limits, self._dating, self.connections)
