@@ -23,7 +23,7 @@ from pennyworth.request import Caller
 from pennyworth.server import reply_bytes
 from pennyworth.server.intake import too_large, too_slow
 from pennyworth.server.reply_bytes import Dating
-from pennyworth.server.request_head import BadHeadError, Head, Pairs, malformed, read_head
+from pennyworth.server.request_head import BadHeadError, Head, Heads, Pairs, malformed, read_head
 
 KEEP_ALIVE_S = 75.0
 """How long a connection is held on which nothing is asked."""
@@ -45,12 +45,12 @@ class Asked:
 
     __slots__ = ("_parts", "caller", "fault", "head", "size")
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, body: bytes = b"") -> None:
         self.head = head
         self.caller: Caller | None = None
         self.fault: RequestError | None = None
-        self.size = 0
-        self._parts: list[bytes] = []
+        self.size = len(body)
+        self._parts = [body] if body else []
 
     def add(self, part: bytes) -> None:
         self.size += len(part)
@@ -97,11 +97,12 @@ class Connection(asyncio.Protocol):
         busy: a reply is owed.
     """
 
-    def __init__(self, door: Door, limits: Limits, dating: Dating, everyone: Connections) -> None:
+    def __init__(self, door: Door, limits: Limits, dating: Dating, heads: Heads, everyone: Connections) -> None:
         self.busy = False
         self._door = door
         self._limits = limits
         self._dating = dating
+        self._heads = heads
         self._everyone = everyone
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
@@ -163,6 +164,22 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._deaf:
             return
+        begins = not (self.busy or self._waiting or self._coming or self._in_head or self._head_bytes)
+        if begins and (known := self._heads.known(data)):
+            self._answer(Asked(*known))
+            if not self.busy:
+                self._go_on()
+            return
+        self._read(data)
+        if begins and len(self._waiting) == 1 and not (self._coming or self._in_head or self._head_bytes):
+            self._heads.learn(data, self._waiting[0].head)
+        if not self.busy:
+            self._go_on()
+        if self._waiting and self._reading:
+            self._reading = False
+            self._transport.pause_reading()
+
+    def _read(self, data: bytes) -> None:
         if self._coming is None:
             self._head_bytes += len(data)
         else:
@@ -174,11 +191,6 @@ class Connection(asyncio.Protocol):
             self._cannot_read(error)
         except httptools.HttpParserError as error:
             self._cannot_read(malformed(error, data))
-        if not self.busy:
-            self._go_on()
-        if self._waiting and self._reading:
-            self._reading = False
-            self._transport.pause_reading()
 
     def _parse(self, data: bytes) -> None:
         try:

@@ -8,6 +8,7 @@ import socket
 from pennyworth.plan import Limits
 from pennyworth.server.connection import Connection, Connections, Door
 from pennyworth.server.reply_bytes import Dating
+from pennyworth.server.request_head import Heads
 
 BACKLOG = 1024
 
@@ -20,6 +21,7 @@ class HttpServer:
         self._door = door
         self._limits = limits
         self._dating = Dating()
+        self._heads = Heads()
         self._server: asyncio.AbstractServer | None = None
 
     async def start(self, listener: socket.socket) -> None:
@@ -42,4 +44,4 @@ class HttpServer:
         self.connections.abort()
 
     def _connection(self) -> Connection:
-        return Connection(self._door, self._limits, self._dating, self.connections)
+        return Connection(self._door, self._limits, self._dating, self._heads, self.connections)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from cachebox import LRUCache
 
 from pennyworth.decide.admit import Refuse
 from pennyworth.engine import heads
@@ -30,6 +31,7 @@ class PublicDoor:
         self._engine = engine
         self._gatekeeper = gatekeeper
         self._reader = Reader(engine.state.plan)
+        self._admitted: LRUCache[Head, Caller] = LRUCache(512)
 
     def preview(self, asked: Asked) -> Reply | None:
         head = asked.head
@@ -37,6 +39,9 @@ class PublicDoor:
             return self._aside(head)
         if head.method != "POST":
             return _not_allowed("POST", head.path)
+        asked.caller = self._admitted.get(head)
+        if asked.caller is not None:
+            return None
         try:
             asked.caller = self._admit(head)
         except RequestError as error:
@@ -45,6 +50,7 @@ class PublicDoor:
             check_announced(head, self._engine.state.plan.limits)
         except RequestError as error:
             return self._refused(asked.caller, error)
+        self._admitted.insert(head, asked.caller)
         return None
 
     def answer(self, asked: Asked) -> Reply | Relay | Awaitable[Reply | Relay]:

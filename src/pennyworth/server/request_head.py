@@ -11,10 +11,13 @@ from urllib.parse import unquote
 
 import httptools
 import msgspec
+from cachebox import LRUCache
 
 from pennyworth.plan import Limits
 
 Pairs = list[tuple[bytes, bytes]]
+
+_END = b"\r\n\r\n"
 
 _ONCE = {
     b"host": "it is not clear who is asked",
@@ -35,8 +38,8 @@ class BadHeadError(Exception):
         self.message = message
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """Method, target and headers.
+class Head(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Method, target and headers. Equal only to itself, so that what was found out about it can be remembered by it.
 
     Attributes:
         path: without its query, escapes undone.
@@ -83,6 +86,33 @@ def read_head(*, method: bytes, target: bytes, version: str, pairs: Pairs, keep_
         keep_alive=keep_alive,
         length=None if "transfer-encoding" in headers else _length(headers.get("content-length", "0")),
     )
+
+
+class Heads:
+    """Remembers heads by their bytes: a client sends the same ones again and again, but for the length of the body.
+
+    Sound because the parser's reading of a head depends on nothing but its bytes. ``known`` is asked only where a
+    request must begin, and answers only where the body announced is all of the rest.
+    """
+
+    _MOST = 512
+    _LONGEST = 2048
+
+    def __init__(self) -> None:
+        self._heads: LRUCache[bytes, Head] = LRUCache(self._MOST)
+
+    def known(self, data: bytes) -> tuple[Head, bytes] | None:
+        """Head and body, where these bytes are one whole request whose head was ``learnt``."""
+        end = data.find(_END, 0, self._LONGEST) + len(_END)
+        head = self._heads.get(data[:end])
+        return (head, data[end:]) if head is not None and head.length == len(data) - end else None
+
+    def learn(self, data: bytes, head: Head) -> None:
+        """These bytes were one whole request, read by the parser. Where the first blank line is not the end of the head
+        (empty lines before it, bare line feeds), more than the body follows it, and nothing is learnt."""
+        end = data.find(_END, 0, self._LONGEST) + len(_END)
+        if end >= len(_END) and head.length == len(data) - end:
+            self._heads.insert(data[:end], head)
 
 
 def _check(target: bytes, version: str, pairs: Pairs, limits: Limits) -> None:
