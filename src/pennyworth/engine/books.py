@@ -34,6 +34,13 @@ class _Rate(NamedTuple):
     tariff: Tariff
 
 
+class _Worth(NamedTuple):
+    """The money of giving a kept answer once more, as long as its price is this one."""
+
+    rate: _Rate | None
+    money: savings.Books
+
+
 class _End(NamedTuple):
     """How a request ended. ``usage``: of the reply given. ``answer``: the kept one, on a hit."""
 
@@ -56,6 +63,7 @@ class Books:
         self._worker = worker
         self._ids = itertools.count()
         self._rates: LRUCache[str, _Rate] = LRUCache(10_000)
+        self._worths: LRUCache[tuple[str, Served, str], _Worth] = LRUCache(10_000)
         self._run = os.urandom(4).hex()
 
     def next_id(self, wall_s: float) -> str:
@@ -133,6 +141,16 @@ class Books:
         return p.receipt
 
     def _money(self, p: Passage, end: _End) -> savings.Books:
+        if end.answer is None or p.attempts:
+            return self._reckon(p, end)
+        name, rate = (end.answer.id, end.served, p.target.name), self._rate(p.target)
+        worth = self._worths.get(name)
+        if worth is None or worth.rate is not rate:
+            worth = _Worth(rate, self._reckon(p, end))
+            self._worths.insert(name, worth)
+        return worth.money
+
+    def _reckon(self, p: Passage, end: _End) -> savings.Books:
         spent, basis = _paid(p.attempts)
         would, would_basis = spent, basis
         if end.usage is not None and end.served not in ("upstream", "none"):

@@ -17,23 +17,28 @@ _PASSED_ON = ("retry-after", "retry-after-ms", "x-request-id", "openai-processin
 _PASSED_ON_PREFIX = ("x-ratelimit-", "x-sandbox")
 
 
-def of_hit(p: Passage, kept: Kept, receipt: Receipt) -> Headers:
-    """``ttl`` is negative for a stale answer, as RFC 9211 §2.2 says."""
+def of_hit(p: Passage, kept: Kept, receipt: Receipt, sums: Headers) -> Headers:
+    """``ttl`` is negative for a stale answer, as RFC 9211 §2.2 says. ``sums``: of the receipt (``of_sums``)."""
     now = p.view.wall_s
     return [
         EVENTS if p.request.stream else JSON,
         (b"cache-status", b"pennyworth; hit; ttl=%d; detail=%b" % (kept.expires_s - now, receipt.served.encode())),
         (b"age", b"%d" % max(0, int(now - kept.answer.created_s))),
-        *of_receipt(receipt),
+        (b"x-pennyworth-receipt", receipt.id.encode()),
+        *sums,
     ]
 
 
 def of_receipt(receipt: Receipt) -> Headers:
     """The receipt's id, and its sums: on a live stream they are not known yet, and so are not there."""
+    return [(b"x-pennyworth-receipt", receipt.id.encode()), *of_sums(receipt)]
+
+
+def of_sums(receipt: Receipt) -> Headers:
+    """What it cost and saved, and at which model; the same for each hit of an answer while its price stands."""
     unpriced = receipt.would_basis == "unpriced"
     saved = receipt.would_have_cost - receipt.spent
     return [
-        (b"x-pennyworth-receipt", receipt.id.encode()),
         (b"x-pennyworth-model", receipt.target.encode()),
         (b"x-pennyworth-spent", b"unpriced" if unpriced else str(receipt.spent).encode()),
         (b"x-pennyworth-saved", b"unpriced" if unpriced else str(saved).encode()),

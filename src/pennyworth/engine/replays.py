@@ -7,7 +7,8 @@ from cachebox import LRUCache
 from pennyworth.engine import heads
 from pennyworth.engine.books import Books
 from pennyworth.engine.passage import Passage, Reply
-from pennyworth.outcome import Answer, Kept, Served
+from pennyworth.money import Basis
+from pennyworth.outcome import Answer, Kept, Receipt, Served
 from pennyworth.wire import replay
 
 _RENDERED_BYTES = 16 * 2**20
@@ -21,6 +22,7 @@ class Replays:
         self._rendered: LRUCache[tuple[str, bool, bool], bytes] = LRUCache(
             _RENDERED_BYTES, getsizeof=lambda _, body: len(body) + 200
         )
+        self._sums: LRUCache[tuple[str, int, int, Basis], heads.Headers] = LRUCache(10_000)
 
     def give(self, p: Passage, kept: Kept, served: Served) -> Reply:
         """The answer as this caller wants it; the receipt is written first."""
@@ -28,7 +30,15 @@ class Replays:
         body = self._render(answer, request.stream, request.wants_usage)
         p.ttl_s = max(0.0, kept.expires_s - p.view.wall_s)
         receipt = self._books.settle(p, served=served, ending="complete", status=200, usage=answer.usage, answer=answer)
-        return Reply(200, heads.of_hit(p, kept, receipt), body)
+        return Reply(200, heads.of_hit(p, kept, receipt, self._sums_of(receipt)), body)
+
+    def _sums_of(self, receipt: Receipt) -> heads.Headers:
+        name = (receipt.answer, receipt.spent.pico, receipt.would_have_cost.pico, receipt.would_basis)
+        sums = self._sums.get(name)
+        if sums is None:
+            sums = heads.of_sums(receipt)
+            self._sums.insert(name, sums)
+        return sums
 
     def _render(self, answer: Answer, stream: bool, usage: bool) -> bytes:
         if stream == answer.streamed and (usage or not stream):
