@@ -80,7 +80,7 @@ class Runtime:
     def __init__(self, plan: Plan, parts: Parts, worker: str, report: Report, clock: Clock) -> None:
         self.parts = parts
         self.state = State(plan, parts.control.read(), clock, parts.keyring.derive("chance"), report)
-        lookup = Lookup(self.state, parts.store, parts.keyring)
+        lookup = Lookup(self.state, parts.store)
         books = Books(self.state, parts.journal, parts.prices, parts.keyring, worker)
         similar = NoSimilar()
         rules = compile_rules(plan.lifetimes, plan.default_lifetime)

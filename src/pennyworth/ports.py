@@ -12,7 +12,7 @@ import msgspec
 from pennyworth.money import Price
 from pennyworth.outcome import Intent, Kept, Receipt, Totals
 from pennyworth.plan import Target
-from pennyworth.request import Key
+from pennyworth.request import Key, Request
 from pennyworth.view import Control
 
 
@@ -169,6 +169,6 @@ class Similar(Protocol):
 
     immediate: bool
 
-    async def find(self, scope: str, question: str) -> Kept | None: ...
+    async def find(self, request: Request) -> Kept | None: ...
 
-    async def add(self, kept: Kept, question: str) -> None: ...
+    async def add(self, kept: Kept, request: Request) -> None: ...

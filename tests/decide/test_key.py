@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pennyworth.decide.key import LEFT_OUT, Keyring
+from pennyworth.decide.key import LEFT_OUT, Keyring, Keys
+from pennyworth.decide.normalise import normalise_messages
 from pennyworth.errors import RequestError
-from pennyworth.plan import Provider, Target
+from pennyworth.plan import CacheSpec, Provider, Target
 from pennyworth.request import Caller, Key, Request
 from pennyworth.wire.chat import read_request
 
@@ -334,10 +335,32 @@ def test_unkeyed_requests_have_no_key() -> None:
     assert key(HEAD + ',"metadata":{"a":1,"a":2}}') is None
 
 
-def test_a_wording_has_the_exact_key_of_whoever_words_it_so() -> None:
-    request = read((HEAD + "}").encode())
-    other = read(HEAD.replace("hello", "Hello").encode() + b"}")
-    assert KEYRING.normalised(request, other.fields, TARGET, "default", 0) == KEYRING.exact(other, TARGET, "default", 0)
+def test_wordings_of_one_form_share_a_key_and_have_one_of_their_own() -> None:
+    plain = read((HEAD + "}").encode())
+    typed = [read(HEAD.replace("hello", text).encode() + b"}") for text in ("hello", " hello", "hello ", "  hello")]
+    keys = [KEYRING.keys(each, normalise_messages(each.fields, CacheSpec()), TARGET, "default", 0) for each in typed]
+    assert all(each is not None for each in keys)
+    assert {each.normal for each in keys if each} == {KEYRING.exact(plain, TARGET, "default", 0)}
+    assert len({each.exact for each in keys if each}) == len(typed)
+    assert keys[0] is not None
+    assert keys[0].exact == keys[0].normal
+
+
+@given(st.lists(st.sampled_from(["a", " a", "a ", "a  b", "a b", " a  b"]), min_size=1, max_size=4), st.data())
+def test_two_wordings_have_one_exact_key_only_if_they_are_the_same(texts: list[str], data: st.DataObject) -> None:
+    others = data.draw(st.lists(st.sampled_from(["a", " a", "a ", "a  b", "a b", " a  b"]), min_size=1, max_size=4))
+
+    def keys_of(turns: list[str]) -> Keys:
+        body = {"model": "m", "messages": [{"role": "user", "content": text} for text in turns]}
+        request = read(json.dumps(body).encode())
+        found = KEYRING.keys(request, normalise_messages(request.fields, CacheSpec()), TARGET, "default", 0)
+        assert found is not None
+        return found
+
+    one, other = keys_of(texts), keys_of(others)
+    assert (one.exact == other.exact) == (texts == others)
+    same_form = [" ".join(text.split()) for text in texts] == [" ".join(text.split()) for text in others]
+    assert (one.normal == other.normal) == same_form
 
 
 def test_the_key_is_hmac_sha256_of_the_scopes_secret() -> None:

@@ -15,7 +15,7 @@ from pennyworth.decide.key import Keyring
 from pennyworth.decide.lifetime import Rules
 from pennyworth.decide.tariff import Tariff
 from pennyworth.money import ZERO, Money, Usage
-from pennyworth.outcome import Receipt
+from pennyworth.outcome import Layer, Receipt
 from pennyworth.plan import Plan, Route, Target
 from pennyworth.request import Key, Request
 from pennyworth.view import Control
@@ -62,7 +62,7 @@ class Forecaster:
         self._price_of = price_of
         self._answer_tokens = answer_tokens
         self._control = Control()
-        self._kept: dict[Key, str] = {}
+        self._kept: dict[Key, Key] = {}
         self._questions: set[Key] = set()
 
     def take(self, request: Request) -> None:
@@ -85,40 +85,35 @@ class Forecaster:
     def _tier(self, request: Request, target: Target, route: Route) -> str:
         """Where the answer would come from: ``exact``, ``near``, or "" for a provider."""
         verdict = cacheable.verdict(request, route, self._plan.enabled, target.model)
-        exact = self._keyring.exact(request, target, route.name, 0)
-        if exact is None or not (verdict.look or verdict.keep):
+        normal = normalise.normalise_messages(request.fields, self._plan.cache)
+        keys = self._keyring.keys(request, normal, target, route.name, 0)
+        if keys is None or not (verdict.look or verdict.keep):
             self._never(verdict.reason if verdict.reason else "it cannot have a key")
             return ""
-        normal = self._normal(request, target, route) or exact
-        if normal not in self._questions:
-            self._questions.add(normal)
+        if keys.normal not in self._questions:
+            self._questions.add(keys.normal)
             self.result.unique += 1
-        if verdict.look and (tier := self._found(exact, normal, route)):
-            return tier
-        self._keep(request, route, verdict, exact, normal)
+        shares = self._allows("normalised", route, keys.exact)
+        under = keys.normal if shares else keys.exact
+        if verdict.look and (wording := self._kept.get(under)):
+            if wording != keys.exact:
+                return "near" if shares else ""
+            if self._allows("exact", route, keys.exact):
+                return "exact"
+        self._keep(request, route, verdict, under, keys.exact)
         return ""
 
-    def _normal(self, request: Request, target: Target, route: Route) -> Key | None:
-        fields = normalise.normalise_messages(request.fields, self._plan.cache)
-        if fields is request.fields:
-            return None
-        return self._keyring.normalised(request, fields, target, route.name, 0)
+    def _allows(self, layer: Layer, route: Route, key: Key) -> bool:
+        return switches.allows(layer, route, self._plan, self._control, key)
 
-    def _found(self, exact: Key, normal: Key, route: Route) -> str:
-        if self._kept.get(exact) == "exact" and switches.allows("exact", route, self._plan, self._control, exact):
-            return "exact"
-        allowed = switches.allows("normalised", route, self._plan, self._control, exact)
-        return "near" if allowed and normal in self._kept else ""
-
-    def _keep(self, request: Request, route: Route, verdict: cacheable.Verdict, exact: Key, normal: Key) -> None:
+    def _keep(self, request: Request, route: Route, verdict: cacheable.Verdict, under: Key, wording: Key) -> None:
         kind = lifetime.on_route(lifetime.classify(chat.question(request), self._rules), route)
         if not verdict.keep:
             self._never(verdict.reason)
         elif kind.ttl_s <= 0:
             self._never(f"{kind.name} questions are not kept")
         else:
-            self._kept[exact] = "exact"
-            self._kept.setdefault(normal, "normalised")
+            self._kept[under] = wording
 
     def _cost(self, request: Request, target: Target, *, paid: bool) -> None:
         made = self._price_of(target)

@@ -1,4 +1,4 @@
-"""Which requests are the same question? The exact key, and the key of a normal wording.
+"""Which requests are the same question? The key of its normal form, and the key of its very wording.
 
 Key = HMAC-SHA-256(scope secret; version, form, requested model, target, route, revisions, vary headers, body).
 Every body field counts, minus ``LEFT_OUT``: a list of fields to include rots as providers add parameters, a list of
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pennyworth import canonical
 from pennyworth.plan import Target
@@ -31,6 +31,16 @@ LEFT_OUT: Mapping[str, str] = {
 answers up, so each has a test."""
 
 
+_WORDING = b"wording\0"
+
+
+class Keys(NamedTuple):
+    """``exact``: of this very wording. ``normal``: of all wordings with one normal form; the same, if it is that form."""
+
+    exact: Key
+    normal: Key
+
+
 class Keyring:
     """Makes keys. Holds the deployment secret, and the derived secret of each scope it has met."""
 
@@ -40,24 +50,31 @@ class Keyring:
         self._secret = secret
         self._scopes: dict[str, _Seal] = {}
 
-    def exact(self, request: Request, target: Target, route: str, epoch: int) -> Key | None:
-        """The key of the request as it stands; ``None`` if it must not have one."""
-        return self.normalised(request, request.fields, target, route, epoch)
+    def keys(self, request: Request, normal: Mapping[str, Any], target: Target, route: str, epoch: int) -> Keys | None:
+        """The keys of a request whose normal form is ``normal``; ``None`` if it must not have any.
 
-    def normalised(
-        self, request: Request, fields: Mapping[str, Any], target: Target, route: str, epoch: int
-    ) -> Key | None:
-        """The key of the same request worded as in ``fields``: the exact key of whoever words it so."""
+        A question that is typed in its normal form, as nearly all are, has one key. Any other is told from it by the
+        turns that differ, which with the normal form make up the whole of it.
+        """
         if request.unkeyed:
             return None
         head = (VERSION, request.dialect, request.model, target.name, target.revision, epoch, route, request.vary)
+        fields, seal = normal, self._scope(request.caller.scope)
         if not LEFT_OUT.keys().isdisjoint(fields):
             fields = {name: value for name, value in fields.items() if name not in LEFT_OUT}
         try:
-            material = canonical.encode(head) + canonical.encode(fields)
+            form = seal(canonical.encode(head) + canonical.encode(fields))
+            typed = (
+                form if normal is request.fields else seal(_WORDING + form + canonical.encode(_turns(request, normal)))
+            )
         except (ValueError, TypeError, RecursionError):
             return None  # what cannot be written down unambiguously has no key
-        return Key(self._scope(request.caller.scope)(material))
+        return Keys(Key(typed), Key(form))
+
+    def exact(self, request: Request, target: Target, route: str, epoch: int) -> Key | None:
+        """The key of a request that is in its normal form as it stands."""
+        keys = self.keys(request, request.fields, target, route, epoch)
+        return keys.exact if keys else None
 
     def pseudonym(self, purpose: str, text: str) -> str:
         """16 hex digits that stand for a text (an end user, a credential) and cannot be turned back."""
@@ -76,6 +93,12 @@ class Keyring:
             secret = hmac.digest(self._secret, b"scope\0" + scope.encode("utf-8", "surrogatepass"), "sha256")
             found = self._scopes[scope] = _Seal(secret)
         return found
+
+
+def _turns(request: Request, normal: Mapping[str, Any]) -> list[tuple[int, Any]]:
+    """The messages that are worded unlike their normal form, and where they stand."""
+    pairs = zip(request.fields["messages"], normal["messages"], strict=True)
+    return [(place, typed) for place, (typed, folded) in enumerate(pairs) if typed is not folded]
 
 
 class _Seal:

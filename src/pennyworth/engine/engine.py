@@ -27,7 +27,7 @@ from pennyworth.outcome import Kept, Layer
 from pennyworth.ports import Similar
 from pennyworth.request import Caller, Key, Request
 from pennyworth.view import View
-from pennyworth.wire import chat, problems
+from pennyworth.wire import problems
 
 _NOT_CACHED = Refuse(504, "only_if_cached", "Cache-Control: only-if-cached, and no kept answer fits. Ask without it.")
 """RFC 9111 §5.2.1.7 asks for 504."""
@@ -65,8 +65,8 @@ class Engine:
         if isinstance(case, Refuse):
             return self.refuse(request.caller, view, case, request.model)
         p = Passage(self._books.next_id(view.wall_s), view, case)
-        if case.verdict.why == "sampled" and case.key is not None:
-            p.repeats_sample = self.state.sampled_again(case.key)
+        if case.verdict.why == "sampled" and p.exact is not None:
+            p.repeats_sample = self.state.sampled_again(p.exact)
         return self._at_once(p) if self._immediate else p
 
     async def proceed(self, p: Passage) -> Reply | Relay:
@@ -103,7 +103,7 @@ class Engine:
     async def _find_similar(self, p: Passage) -> Kept | None:
         if not (p.verdict.look and p.exact and self._allows("semantic", p, p.exact)):
             return None
-        return await self._similar.find(p.request.caller.scope, chat.question(p.request))
+        return await self._similar.find(p.request)
 
     def _join_or_lead(self, p: Passage) -> Relay:
         p.shares = p.verdict.share and p.exact is not None and self._allows("coalesced", p, p.exact)

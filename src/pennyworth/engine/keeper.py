@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import msgspec
 
@@ -15,7 +14,6 @@ from pennyworth.errors import StoreError
 from pennyworth.money import Usage
 from pennyworth.outcome import Answer, Kept, Outcome
 from pennyworth.ports import ControlRow, Similar, Store
-from pennyworth.request import Key
 from pennyworth.view import Control
 from pennyworth.wire import chat
 
@@ -36,7 +34,7 @@ class Keeper:
         verdict = cacheable.keep(
             p.request, outcome, p.verdict, p.route, p.view.plan.cache, target_is_primary=_primary(p)
         )
-        if not verdict.kept or p.exact is None:
+        if not verdict.kept or p.under is None:
             self._state.not_kept(verdict.reason)
             return
         kind = lifetime.classify(chat.question(p.request), self._rules)
@@ -61,19 +59,14 @@ class Keeper:
             await self._try(msgspec.structs.replace(asked, expires_s=later))
 
     async def _put(self, p: Passage, answer: Answer, expires_s: float) -> None:
-        if self._state.control.kills(answer, p.exact.hex() if p.exact else ""):
+        if self._state.control.kills(answer, p.under.hex() if p.under else ""):
             self._state.not_kept("purged while it was on its way")
             return
         self._state.counters.kept += 1
-        stale_s = p.route.stale_if_error_s
-        keys: tuple[tuple[Literal["exact", "normalised"], Key | None], ...]
-        keys = (("exact", p.exact), ("normalised", p.normalised))
-        for tier, key in keys:
-            if key is not None:
-                kept = Kept(key=key, tier=tier, answer=answer, expires_s=expires_s, stale_s=stale_s)
-                await self._try(kept)
-                if tier == "exact":
-                    await self._similar.add(kept, chat.question(p.request))
+        assert p.under is not None
+        kept = Kept(key=p.under, tier="exact", answer=answer, expires_s=expires_s, stale_s=p.route.stale_if_error_s)
+        await self._try(kept)
+        await self._similar.add(kept, p.request)
 
     async def _try(self, kept: Kept) -> None:
         try:
@@ -125,5 +118,5 @@ def _answer(p: Passage, outcome: Outcome, kind: str, now_s: float) -> Answer:
         revision=p.target.revision,
         route=p.route.name,
         tags=p.request.tags,
-        key=p.exact.hex()[:16] if p.exact else "",
+        key=p.name,
     )

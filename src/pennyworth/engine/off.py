@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pennyworth.outcome import Kept
+from pennyworth.request import Request
 
 
 class NoSimilar:
@@ -10,8 +11,8 @@ class NoSimilar:
 
     immediate = True
 
-    async def find(self, scope: str, question: str) -> Kept | None:
+    async def find(self, request: Request) -> Kept | None:
         return None
 
-    async def add(self, kept: Kept, question: str) -> None:
+    async def add(self, kept: Kept, request: Request) -> None:
         return None

@@ -12,7 +12,7 @@ class Passage:
     """Filled in stage by stage, read at settling. ``receipt`` is set once and then stands.
 
     Attributes:
-        exact, normalised: the keys it may be found under, as far as they were made.
+        exact: the key of its very wording; ``name``, how people write it. ``under``: the key its answer is kept under.
         stale: an expired answer that may stand in for a failing provider.
         attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
         left: its caller has gone. ``leads``: its call feeds others. ``retried``: its first
@@ -27,7 +27,8 @@ class Passage:
         "id",
         "leads",
         "left",
-        "normalised",
+        "name",
+        "normal",
         "notes",
         "reason",
         "receipt",
@@ -39,6 +40,7 @@ class Passage:
         "stale",
         "target",
         "ttl_s",
+        "under",
         "verdict",
         "view",
     )
@@ -52,8 +54,10 @@ class Passage:
         self.verdict = case.verdict
         self.reason = case.verdict.reason
         self.epoch = view.control.epoch
-        self.exact: Key | None = case.key
-        self.normalised: Key | None = None
+        self.name = case.name
+        self.exact: Key | None = case.keys.exact if case.keys else None
+        self.normal: Key | None = case.keys.normal if case.keys else None
+        self.under: Key | None = None
         self.shares = False
         self.leads = False
         self.left = False

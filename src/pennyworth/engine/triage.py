@@ -1,4 +1,4 @@
-"""The decisions that depend on the request and the Plan alone: target, route, verdict, exact key.
+"""The decisions that depend on the request and the Plan alone: target, route, verdict, keys.
 
 All pure, so they are remembered: applications send the same bytes again and again, the door then hands in the same
 ``Request`` object, and nothing has to be decided twice until the Plan, the kill switch or the model's epoch changes.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import msgspec
 from cachebox import LRUCache
 
-from pennyworth.decide import admit, cacheable
+from pennyworth.decide import admit, cacheable, normalise
 from pennyworth.decide.admit import Refuse
 from pennyworth.decide.cacheable import Verdict
-from pennyworth.decide.key import Keyring
+from pennyworth.decide.key import Keyring, Keys
 from pennyworth.plan import Plan, Route, Target
-from pennyworth.request import Key, Request
+from pennyworth.request import Request
 from pennyworth.view import View
 
 _SMALL = 4096
@@ -31,7 +31,9 @@ class Case(msgspec.Struct, frozen=True):
     target: Target
     route: Route
     verdict: Verdict
-    key: Key | None
+    keys: Keys | None
+    name: str
+    """The first 16 hex digits of the exact key, "" without one: by it people find and purge."""
 
 
 class Triage:
@@ -66,8 +68,13 @@ class Triage:
             return target
         verdict = cacheable.verdict(request, route, enabled, target.model)
         named = verdict.look or verdict.keep or verdict.why == "sampled"
-        key = self._keyring.exact(request, target, route.name, epoch) if named else None
-        return Case(request, plan, enabled, epoch, target, route, verdict, key)
+        keys = self._keys(request, plan, target, route, epoch) if named else None
+        name = keys.exact.hex()[:16] if keys else ""
+        return Case(request, plan, enabled, epoch, target, route, verdict, keys, name)
+
+    def _keys(self, request: Request, plan: Plan, target: Target, route: Route, epoch: int) -> Keys | None:
+        normal = normalise.normalise_messages(request.fields, plan.cache)
+        return self._keyring.keys(request, normal, target, route.name, epoch)
 
     def _place(self, model: str, plan: Plan) -> tuple[Target | Refuse, Route]:
         if self._plan is not plan:
