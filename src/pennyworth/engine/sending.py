@@ -144,9 +144,10 @@ class Sending:
         self._release()
 
     def _release(self) -> None:
-        if self._held:
-            self._flight.push([self._struck(event) for event in self._held])
+        if events := self._held:
             self._held = []
+            quoting = any([b'"error"' in event for event in events])
+            self._flight.push([self._struck(event) for event in events] if quoting else events)
 
     def _struck(self, said: bytes) -> bytes:
         """Without our credential, where an error inside a reply says it back: some providers quote what they refuse."""

@@ -12,8 +12,23 @@ import msgspec
 from pennyworth.money import Usage
 from pennyworth.outcome import Ending, Outcome
 from pennyworth.wire import sse
-from pennyworth.wire.reply_body import DECODE, ENDINGS, WORST_FIRST, Body, Choice, Function, Message, read_body
+from pennyworth.wire.reply_body import (
+    DECODE,
+    ENDINGS,
+    PIECE,
+    WORST_FIRST,
+    Body,
+    Choice,
+    Function,
+    Message,
+    Piece,
+    read_body,
+)
 from pennyworth.wire.usage import reached_out, read_usage
+
+_TRIES = 5
+"""So many events that are no mere pieces of text are expected in a stream (its beginning and its ends); where there are
+more, this provider's pieces are of another shape, and are not tried as such any more."""
 
 _NULL_LENGTH = len(b"null")
 
@@ -37,6 +52,7 @@ class ChatRecorder:
         "_refusal",
         "_searched",
         "_texts",
+        "_tries",
         "_usage",
         "committed",
         "done",
@@ -58,12 +74,13 @@ class ChatRecorder:
         self._error = False
         self._loose = False
         self._fault = ""
+        self._tries = _TRIES
 
     def feed(self, event: bytes) -> None:
         # One line of JSON and a blank one, nearly always. A stray CR makes it unreadable here, and so looked at again.
         if event.startswith(b"data: {") and event.find(b"\n") == len(event) - 2 and not self.done:
             try:
-                return self._take(DECODE(event[6:-2]))
+                return self._take_line(event[6:-2])
             except (ValueError, RecursionError):
                 pass
         kind, data = sse.read(event)
@@ -78,6 +95,26 @@ class ChatRecorder:
             if kind == b"error":
                 self._err()
         return None
+
+    def _take_line(self, data: bytes) -> None:
+        if self._tries:
+            try:
+                return self._take_piece(PIECE(data))
+            except (ValueError, RecursionError):
+                self._tries -= 1
+        return self._take(DECODE(data))
+
+    def _take_piece(self, piece: Piece) -> None:
+        if piece.model:
+            self._model = piece.model
+        if piece.system_fingerprint:
+            self.fingerprint = piece.system_fingerprint
+        choice = piece.choices[0]
+        if choice.index >= self._choices:
+            self._choices = choice.index + 1
+        if choice.delta.content:
+            self.committed = True
+            self._texts.append(choice.delta.content)
 
     def feed_json(self, body: bytes) -> None:
         self._read(body)

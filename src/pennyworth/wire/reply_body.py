@@ -97,6 +97,38 @@ class Body(msgspec.Struct, gc=False):
     web_search: Any = None
 
 
+class _PlainDelta(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    content: str
+    role: Any = None
+    refusal: None = None
+    reasoning: None = None
+    reasoning_content: None = None
+    tool_calls: None = None
+    function_call: None = None
+
+
+class _PlainChoice(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    delta: _PlainDelta
+    index: Annotated[int, msgspec.Meta(ge=0, lt=_MOST_CHOICES)] = 0
+    finish_reason: None = None
+    logprobs: None = None
+
+
+class Piece(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+    """A chunk that carries some text of one choice and nothing else: nearly all of a stream, in half the time."""
+
+    choices: tuple[_PlainChoice]
+    model: str | None = None
+    system_fingerprint: str | None = None
+    usage: None = None
+    id: Any = None
+    object: Any = None
+    created: Any = None
+    service_tier: Any = None
+    obfuscation: Any = None
+
+
+PIECE = msgspec.json.Decoder(Piece).decode
 DECODE = msgspec.json.Decoder(Body).decode
 
 
