@@ -1,0 +1,117 @@
+"""Heads that are remembered by their bytes: what is known of a request is what a fresh parser would find."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pennyworth.decide.admit import Refuse
+from pennyworth.engine.passage import Reply
+from pennyworth.engine.relay import Relay
+from pennyworth.errors import RequestError
+from pennyworth.plan import Limits
+from pennyworth.server.connection import Asked, Connection, Connections
+from pennyworth.server.reply_bytes import Dating
+from pennyworth.server.request_head import Heads
+
+PIECES = [
+    b"POST / HTTP/1.1\r\n", b"GET /a?b HTTP/1.1\r\n", b"POST / HTTP/1.0\r\n", b"Host: a\r\n", b"Host: b\r\n", b"Host: a\n",
+    b"Content-Length: 0\r\n", b"Content-Length: 4\r\n", b"Content-Length: 6\r\n", b"Content-Length: 8\r\n", b"Connection: close\r\n",
+    b"Transfer-Encoding: chunked\r\n", b"Connection: Upgrade\r\nUpgrade: h2c\r\n", b"Expect: 100-continue\r\n",
+    b"\r\n", b"\n", b"body", b"\r\n\r\n", b"0\r\n\r\n", b"X: \r\n",
+]  # fmt: skip
+
+
+class Echo:
+    """A door that says what it was asked."""
+
+    def preview(self, asked: Asked) -> Reply | None:
+        return None
+
+    def answer(self, asked: Asked) -> Reply | Relay:
+        head = asked.head
+        said = f"{head.method} {head.path} {head.query!r} {dict(head.headers)} {head.keep_alive} {asked.body!r}"
+        return Reply(200, [], said.encode())
+
+    def broken(self, asked: Asked, fault: RequestError) -> Reply:
+        return Reply(fault.status, [], fault.message.encode())
+
+    def left(self, asked: Asked) -> None:
+        pass
+
+    def refuse(self, no: Refuse) -> Reply:
+        return Reply(no.status, [], no.message.encode())
+
+    def failed(self, error: Exception) -> Reply:
+        raise error
+
+
+class Paper(asyncio.Transport):
+    """Writes down what is sent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = b""
+        self._closing = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        assert not self._closing
+        self.sent += data
+
+    def write_eof(self) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self._closing
+
+    def close(self) -> None:
+        self._closing = True
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
+
+
+async def said(requests: list[bytes], heads: Heads | None) -> list[bytes]:
+    """What comes back on a connection of its own for each; all remember the same heads, or each its own."""
+    replies = []
+    for request in requests:
+        paper = Paper()
+        one = Connection(Echo(), Limits(), Undated(), Heads() if heads is None else heads, Connections())
+        one.connection_made(paper)
+        one.data_received(request)
+        one.connection_lost(None)
+        replies.append(paper.sent)
+    return replies
+
+
+class Undated(Dating):
+    def line(self) -> bytes:
+        return b""
+
+
+@given(st.lists(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map(b"".join), min_size=2, max_size=4))
+def test_what_was_learnt_from_one_request_changes_no_other(requests: list[bytes]) -> None:
+    """Each is sent twice, so that it is new and then known, where it can be."""
+    sent = [*requests, *requests]
+    assert asyncio.run(said(sent, Heads())) == asyncio.run(said(sent, None))
+
+
+def test_a_head_is_known_only_with_the_body_it_announces() -> None:
+    heads = Heads()
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n"
+    asyncio.run(said([head + b"body"], heads))
+    assert heads.known(head + b"BODY") is not None
+    for other in (
+        head,
+        head + b"bod",
+        head + b"bodyG",
+        b"\r\n" + head + b"body",
+        head.replace(b"a", b"b") + b"body",
+        b"",
+    ):
+        assert heads.known(other) is None
