@@ -94,7 +94,21 @@ class Undated(Dating):
         return b""
 
 
-@given(st.lists(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map(b"".join), min_size=2, max_size=4))
+ODD = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map(b"".join)
+NEARLY_PROPER = st.builds(
+    lambda before, extra, length, body: (
+        before + b"POST / HTTP/1.1\r\nHost: a\r\n" + extra + b"Content-Length: %d\r\n\r\n" % length + body
+    ),
+    st.sampled_from([b"", b"", b"\r\n", b"\r\n\r\n"]),
+    st.sampled_from(
+        [b"", b"", b"X: \r\n", b"Connection: close\r\n", b"Connection: Upgrade\r\nUpgrade: h2c\r\n", b"Y: \n"]
+    ),
+    st.sampled_from([0, 4, 8]),
+    st.sampled_from([b"", b"body", b"bodybody", b"\r\n\r\n", b"\r\n\r\nbody"]),
+)
+
+
+@given(st.lists(st.one_of(ODD, NEARLY_PROPER), min_size=2, max_size=4))
 def test_what_was_learnt_from_one_request_changes_no_other(requests: list[bytes]) -> None:
     """Each is sent twice, so that it is new and then known, where it can be."""
     sent = [*requests, *requests]
