@@ -7,6 +7,7 @@ are kept as they came, so a reader who joins late reads from the first byte.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from pennyworth.money import Usage
 from pennyworth.outcome import Kept, Outcome, Served
@@ -43,7 +44,7 @@ class Flight:
         self._readers = 0
         self.pushed = 0
         self._taken = 0
-        self._waiting: list[asyncio.Future[None]] = []
+        self._watching: list[Callable[[], None]] = []
         self._room: asyncio.Future[None] | None = None
 
     @property
@@ -58,7 +59,6 @@ class Flight:
         """A reader goes; the last one ends the flight, if it is still under way."""
         self._readers -= 1
         self._make_room()
-        self._wake()
         if self._readers <= 0 and self.outcome is None and self.stand_in is None:
             self.abort("")
 
@@ -96,11 +96,9 @@ class Flight:
         self.over = True
         self._wake()
 
-    async def moved(self) -> None:
-        """Waits until something has changed."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
-        await future
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Calls ``wake`` once, when something has changed. It must not raise."""
+        self._watching.append(wake)
 
     def took(self, size: int) -> None:
         """A reader has passed ``size`` bytes on; the fastest one sets the provider's pace."""
@@ -118,7 +116,6 @@ class Flight:
             self._room.set_result(None)
 
     def _wake(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        watching, self._watching = self._watching, []
+        for wake in watching:
+            wake()

@@ -6,6 +6,7 @@ any side, and twice: a caller who hangs up, a door that fails, the end of the re
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from pennyworth.decide import trouble
@@ -33,25 +34,38 @@ class Relay:
         self._at = 0
         self._closed = False
         self._told = False
+        self._waiter: asyncio.Future[None] | None = None
         self._join(flight)
 
     async def reply(self) -> Reply:
         """Waits until the reply has begun: a stream's first content, a whole body, or a failure."""
+        while (reply := self.begun()) is None:
+            await self._moved()
+        return reply
+
+    async def read(self) -> bytes:
+        """The next events of a stream; ``b""`` when it has ended and the receipt is written."""
+        while (block := self.take()) is None:
+            await self._moved()
+        return block
+
+    def begun(self) -> Reply | None:
+        """The same as ``reply``, for who does not wait: ``None`` means not yet, and ``watch`` tells when to ask again."""
         while True:
             flight = self._flight
-            while not (flight.over or self._closed or (self._p.request.stream and flight.fed)):
-                await flight.moved()
             if self._closed:
                 return Reply(499, [])  # nobody is there to read it
             if self._p.request.stream and flight.fed:
                 return Reply(200, heads.of_stream(self._p, flight.headers), more=True)
+            if not flight.over:
+                return None
             again = self._ask_again(self._p, flight)
             if again is None:
                 return self._whole(flight)
             self._join(again)
 
-    async def read(self) -> bytes:
-        """The next events of a stream; ``b""`` when it has ended and the receipt is written."""
+    def take(self) -> bytes | None:
+        """The same as ``read``, for who does not wait: ``None`` means that nothing is there yet."""
         flight = self._flight
         blocks = flight.blocks if self._p.request.wants_usage else flight.bare
         while not self._closed:
@@ -66,19 +80,33 @@ class Relay:
             elif flight.over:
                 return self._last(flight)
             else:
-                await flight.moved()
+                return None
         return b""
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Calls ``wake`` once, when there may be more."""
+        self._flight.watch(wake)
 
     def close(self) -> None:
         """The caller wants no more: settled if it was not, and the flight ends if nobody else reads it."""
         if self._closed:
             return
         self._closed = True
+        self._stir()
         if self._p.receipt is None:
             self._p.left = True
         self._flight.leave()
         if self._p.receipt is None and (not self._p.leads or self._flight.stand_in is not None):
             self._books.settle(self._p, served="none", ending="caller_left", status=499)
+
+    async def _moved(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        self._flight.watch(self._stir)
+        await self._waiter
+
+    def _stir(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _join(self, flight: Flight) -> None:
         self._flight = flight

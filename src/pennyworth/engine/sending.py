@@ -146,7 +146,7 @@ class Sending:
     def _release(self) -> None:
         if events := self._held:
             self._held = []
-            quoting = any([b'"error"' in event for event in events])
+            quoting = b'"error"' in b"".join(events)
             self._flight.push([self._struck(event) for event in events] if quoting else events)
 
     def _struck(self, said: bytes) -> bytes:

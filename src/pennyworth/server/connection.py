@@ -112,6 +112,10 @@ class Connection(asyncio.Protocol):
         self._previewed = False
         self._bad: BadHeadError | None = None
         self._relay: Relay | None = None
+        self._giving: Head | None = None
+        self._begin = b""
+        self._streams = False
+        self._watches = False
         self._task: asyncio.Task[None] | None = None
         self._target = b""
         self._pairs: Pairs = []
@@ -123,7 +127,6 @@ class Connection(asyncio.Protocol):
         self._gone = False
         self._leaving = False
         self._reading = True
-        self._room: asyncio.Future[None] | None = None
         self._full = False
         self._awaits_head = True
         self._due = math.inf
@@ -141,10 +144,9 @@ class Connection(asyncio.Protocol):
         self._due = math.inf
         if self._timer is not None:
             self._timer.cancel()
-        if self._relay is not None:
-            self._relay.close()
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
+        relay, self._relay = self._relay, None
+        if relay is not None:
+            relay.close()
         self._waiting.clear()
         coming, self._coming = self._coming, None
         if coming is not None and coming.caller is not None:
@@ -156,9 +158,9 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._full = False
-        if self._room is not None and not self._room.done():
-            self._room.set_result(None)
-        if not self.busy:
+        if self.busy:
+            self._advance()
+        else:
             self._go_on()
 
     def data_received(self, data: bytes) -> None:
@@ -286,8 +288,7 @@ class Connection(asyncio.Protocol):
             self._write(asked.head, answer)
             self._answered(asked.head)
         elif isinstance(answer, Relay):
-            self._relay = answer
-            self._task = self._loop.create_task(self._give(asked.head, answer))
+            self._give(asked.head, answer)
         else:
             self._task = self._loop.create_task(self._await(asked.head, answer))
         return None
@@ -312,8 +313,8 @@ class Connection(asyncio.Protocol):
 
     def _answered(self, head: Head) -> None:
         """The reply is out, as far as it goes."""
-        self.busy = False
-        self._relay = self._task = None
+        self.busy = self._streams = False
+        self._relay = self._giving = self._task = None
         if not head.keep_alive and not self._over:
             self._end()
 
@@ -335,53 +336,75 @@ class Connection(asyncio.Protocol):
         except Exception as error:  # as above
             given = self._door.failed(error)
         if isinstance(given, Relay):
-            self._relay = given
             if self._gone:
-                given.close()
-            return await self._give(head, given)
+                return given.close()
+            return self._give(head, given)
         self._write(head, given)
         self._answered(head)
         return self._go_on()
 
-    async def _give(self, head: Head, relay: Relay) -> None:
-        """Gives the reply as it comes. A caller who hangs up closes the relay; so does every other way out of here."""
-        begun = False
-        try:
-            reply = await relay.reply()
-            begun = True
-            if reply.more:
-                await self._stream(head, reply, relay)
-            else:
-                self._write(head, reply)
-        except Exception as error:  # as above
-            failed = self._door.failed(error)
-            if begun:
-                self._transport.abort()  # half a reply must not pass for a whole one
-            else:
-                self._write(head, failed)
-        finally:
-            relay.close()
-        self._answered(head)
-        self._go_on()
+    def _give(self, head: Head, relay: Relay) -> None:
+        self._relay, self._giving, self._begin = relay, head, b""
+        self._advance()
 
-    async def _stream(self, head: Head, reply: Reply, relay: Relay) -> None:
-        last = not head.keep_alive or not head.chunks or self._leaving
-        begin = reply_bytes.head(reply, self._dating.line(), last=last, chunks=head.chunks)
-        frame = reply_bytes.chunk if head.chunks else bytes
-        while block := await relay.read():
-            if self._gone:
-                return
-            self._transport.write(begin + frame(block))
-            begin = b""
-            if self._full:
-                self._room = self._loop.create_future()
-                await self._room
-        if self._gone:
+    def _stirred(self) -> None:
+        self._watches = False
+        self._advance()
+
+    def _advance(self) -> None:
+        """Gives what there is of the reply, as it comes; without a task, in the very turn in which it came."""
+        relay, head = self._relay, self._giving
+        if relay is None or head is None or self._full:
             return
-        if end := begin + (reply_bytes.LAST_CHUNK if head.chunks else b""):
+        try:
+            given = self._pass_on(relay, head)
+        except Exception as error:  # as above
+            self._give_up(head, error)
+            given = True
+        if given:
+            relay.close()
+            self._answered(head)
+            # What waits behind it may ask the same, and is answered from the cache if the flight ends its turn first.
+            self._loop.call_soon(self._go_on) if self._waiting else self._go_on()
+        elif not (self._watches or self._full):
+            self._watches = True
+            relay.watch(self._stirred)
+
+    def _pass_on(self, relay: Relay, head: Head) -> bool:
+        """Whether the reply is out."""
+        if not self._streams:
+            reply = relay.begun()
+            if reply is None:
+                return False
+            if not reply.more:
+                self._write(head, reply)
+                return True
+            last = self._ends_with(head)
+            self._begin = reply_bytes.head(reply, self._dating.line(), last=last, chunks=head.chunks)
+            self._streams = True
+        while block := relay.take():
+            self._transport.write(self._begin + (reply_bytes.chunk(block) if head.chunks else block))
+            self._begin = b""
+            if self._full:
+                return False
+        if block is None:
+            return False
+        if end := self._begin + (reply_bytes.LAST_CHUNK if head.chunks else b""):
             self._transport.write(end)
-        if last:
+        if self._ends_with(head):
             self._end()
+        return True
+
+    def _ends_with(self, head: Head) -> bool:
+        """Whether the connection ends with this stream."""
+        return not head.keep_alive or not head.chunks or self._leaving
+
+    def _give_up(self, head: Head, error: Exception) -> None:
+        failed = self._door.failed(error)
+        if self._streams:
+            self._transport.abort()  # half a reply must not pass for a whole one
+        else:
+            self._write(head, failed)
 
     def _write(self, head: Head, reply: Reply) -> None:
         if not self._gone:
