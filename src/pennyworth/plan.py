@@ -185,6 +185,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_headers: int = 100
     header_timeout_s: float = 10.0
     body_timeout_s: float = 60.0
+    stall_timeout_s: float = 300.0
     max_depth: int = 128
     drain_s: float = 25.0
     max_reply_bytes: int = 32 * 10**6

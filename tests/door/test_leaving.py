@@ -164,6 +164,21 @@ def test_a_slow_reader_holds_the_provider_back_and_costs_little_memory(scripted:
     assert eventually(lambda: provider.playing == 0, 2.0)
 
 
+def test_a_caller_who_takes_no_more_is_given_up_and_so_is_the_call(scripted: MakeGateway):
+    piece = event({"choices": [{"index": 0, "delta": {"content": "x" * 1000}}]}) * 30
+    flood = [send(http_head(headers={"content-type": "text/event-stream", "transfer-encoding": "chunked"}))]
+    flood += [send(b"%x\r\n%s\r\n" % (len(piece), piece))] * 2000
+    limits = {"max_reply_bytes": 2**27, "stall_timeout_s": 0.3}
+    running, provider = scripted([connection(*flood)], limits=limits)
+    with Wire(running.port) as lazy:
+        lazy.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.send(post(question("never read", stream=True)))
+        assert eventually(lambda: bool(provider.requests))
+        assert eventually(lambda: provider.playing == 0)
+        assert eventually(lambda: running.connections() == 0)
+    assert running.last().ending == "caller_left"
+
+
 def _is_still(running: Running) -> bool:
     """Whether the flight has stopped growing: its reader holds it back."""
 

@@ -12,8 +12,8 @@ from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.errors import RequestError
 from pennyworth.plan import Limits
-from pennyworth.server.connection import Asked, Connection, Connections
-from pennyworth.server.reply_bytes import Dating
+from pennyworth.server.asked import Asked
+from pennyworth.server.connection import Connection, Connections
 from pennyworth.server.request_head import Heads
 
 PIECES = [
@@ -81,17 +81,14 @@ async def said(requests: list[bytes], heads: Heads | None) -> list[bytes]:
     replies = []
     for request in requests:
         paper = Paper()
-        one = Connection(Echo(), Limits(), Undated(), Heads() if heads is None else heads, Connections())
+        everyone = Connections(Limits())
+        everyone.heads = heads or everyone.heads
+        one = Connection(Echo(), everyone)
         one.connection_made(paper)
         one.data_received(request)
         one.connection_lost(None)
-        replies.append(paper.sent)
+        replies.append(b"\r\n".join(line for line in paper.sent.split(b"\r\n") if not line.startswith(b"date:")))
     return replies
-
-
-class Undated(Dating):
-    def line(self) -> bytes:
-        return b""
 
 
 ODD = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map(b"".join)

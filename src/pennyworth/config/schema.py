@@ -76,6 +76,7 @@ LIMITS = Section(
         Field(key="max_headers", kind=whole(1, 10_000), meaning="most request headers"),
         Field(key="header_timeout", attr="header_timeout_s", kind=POSITIVE_DURATION, meaning="to send the head"),
         Field(key="body_timeout", attr="body_timeout_s", kind=POSITIVE_DURATION, meaning="to send the body"),
+        Field(key="stall_timeout", attr="stall_timeout_s", kind=POSITIVE_DURATION, meaning="to take more of a reply"),
         Field(key="max_depth", kind=whole(8, 512), meaning="deepest nesting of a request body"),
         Field(key="drain", attr="drain_s", kind=DURATION, meaning="how long running replies may finish at the end"),
         Field(key="max_reply_bytes", kind=SIZE, meaning="longest reply of a provider"),

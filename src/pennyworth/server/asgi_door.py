@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message
 from pennyworth.decide.admit import Refuse
 from pennyworth.engine.passage import Reply
 from pennyworth.errors import RequestError
-from pennyworth.server.connection import Asked
+from pennyworth.server.asked import Asked
 from pennyworth.server.request_head import Head
 
 _LENGTH = b"content-length"

@@ -6,9 +6,8 @@ import asyncio
 import socket
 
 from pennyworth.plan import Limits
-from pennyworth.server.connection import Connection, Connections, Door
-from pennyworth.server.reply_bytes import Dating
-from pennyworth.server.request_head import Heads
+from pennyworth.server.asked import Door
+from pennyworth.server.connection import Connection, Connections
 
 BACKLOG = 1024
 
@@ -17,11 +16,8 @@ class HttpServer:
     """Serves a door in the running loop."""
 
     def __init__(self, door: Door, limits: Limits) -> None:
-        self.connections = Connections()
+        self.connections = Connections(limits)
         self._door = door
-        self._limits = limits
-        self._dating = Dating()
-        self._heads = Heads()
         self._server: asyncio.AbstractServer | None = None
 
     async def start(self, listener: socket.socket) -> None:
@@ -44,4 +40,4 @@ class HttpServer:
         self.connections.abort()
 
     def _connection(self) -> Connection:
-        return Connection(self._door, self._limits, self._dating, self._heads, self.connections)
+        return Connection(self._door, self.connections)

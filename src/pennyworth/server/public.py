@@ -14,8 +14,8 @@ from pennyworth.engine.passage import Passage, Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.errors import RequestError
 from pennyworth.request import Caller
+from pennyworth.server.asked import Asked
 from pennyworth.server.auth import Gatekeeper
-from pennyworth.server.connection import Asked
 from pennyworth.server.intake import Reader, check_announced
 from pennyworth.server.request_head import Head
 from pennyworth.wire import problems
