@@ -11,8 +11,10 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from pennyworth.testing.scripted_server import ScriptedServer, deaf, http_reply, send
-from tests.upstreams.asking import ANSWER, ask, call_to, upstream
+import pytest
+
+from pennyworth.testing.scripted_server import ScriptedServer, await_close, deaf, http_reply, send
+from tests.upstreams.asking import ANSWER, ask, call_to, until_true, upstream
 
 OURS = Path(__file__).with_name("localhost.pem")
 """A key and a certificate for 127.0.0.1 that signs itself; it keeps no secret."""
@@ -52,12 +54,13 @@ async def main() -> None:
             assert sum(served) == 20
 
 
-def test_connections_under_tls_are_kept_and_dead_ones_are_not_met():
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_connections_under_tls_are_kept_and_dead_ones_are_not_met(loop: str):
     root = Path(__file__).parents[2]
-    program = "import asyncio, tests.upstreams.test_tls as t; asyncio.run(t.main())"
+    program = f"import {loop}, tests.upstreams.test_tls as t; {loop}.run(t.main())"
     environment = os.environ | {"SSL_CERT_FILE": str(OURS), "PYTHONPATH": str(root)}
     ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
-    assert ran.returncode == 0, ran.stderr
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused():
@@ -78,3 +81,13 @@ async def test_https_to_a_port_without_tls_is_named():
         "connect",
         f"no TLS with providers.openai.base_url = {url} (does it speak plain http?)",
     )
+
+
+async def test_a_handshake_that_never_ends_is_given_up_with_its_connection():
+    async with upstream() as asked, ScriptedServer([deaf(await_close())]) as server:
+        got = await ask(asked, call_to(server.url.replace("http:", "https:"), connect_s=0.2))
+        assert (got.fault, got.message) == (
+            "timeout",
+            "connecting timed out after 0.2 s (providers.openai.connect_timeout)",
+        )
+        await until_true(lambda: not server.playing, 1.0)

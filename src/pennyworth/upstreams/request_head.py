@@ -1,0 +1,90 @@
+"""The head of a request to a provider, as bytes. What never changes between two calls is put together once.
+
+Credentials are never remembered here: they are among the values, which are written anew for each call.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pennyworth.ports import Call
+from pennyworth.upstreams.connection import Origin
+from pennyworth.upstreams.road import unsendable
+
+_MOST = 256
+_CONSTANT = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "pennyworth"}
+_FRAMING = frozenset(["connection", "content-length", "host", "transfer-encoding"])
+"""A call cannot set them: they say where a request ends, and for whom it is."""
+
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where calls of one kind go.
+
+    Attributes:
+        start: the request line and the headers that are always the same.
+        left_out: names among the call's headers that are not sent.
+        sendable: its names may stand in a head.
+    """
+
+    origin: Origin
+    start: str
+    left_out: frozenset[str]
+    sendable: bool
+
+    def head(self, call: Call) -> bytes:
+        """Raises ``UpstreamError`` for a header that would not stay one header."""
+        headers: Iterable[tuple[str, str]] = call.headers
+        if self.left_out:
+            headers = [header for header in headers if header[0].lower() not in self.left_out]
+        lines = [f"{name}: {value}\r\n" for name, value in headers]
+        text = "".join(lines)
+        if not self.sendable or text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
+            raise unsendable(call)
+        try:
+            return f"{self.start}{text}content-length: {len(call.body)}\r\n\r\n".encode()
+        except UnicodeEncodeError:
+            raise unsendable(call) from None
+
+
+class Sites:
+    """They are few: base URLs and the names of headers come from configuration."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, str, tuple[str, ...]], Site] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, call: Call) -> Site:
+        key = (call.target.provider.base_url, call.path, tuple([name for name, _ in call.headers]))
+        site = self._known.get(key)
+        if site is None:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            site = self._known[key] = _site(*key)
+        return site
+
+
+def _site(base_url: str, path: str, names: tuple[str, ...]) -> Site:
+    parts = urlsplit(base_url)
+    tls = parts.scheme == "https"
+    host = parts.hostname or ""
+    port = parts.port or (443 if tls else 80)
+    given = {name.lower() for name in names}
+    line = f"POST {parts.path.rstrip('/')}{path} HTTP/1.1"
+    headers = {"host": _authority(host, parts.port, tls), **_CONSTANT}
+    kept = [f"{name}: {value}" for name, value in headers.items() if name == "host" or name not in given]
+    sound = all(map(_TOKEN.fullmatch, names)) and not re.search(r"[\s\x00]", parts.path + path)
+    return Site(Origin(tls, host, port), "\r\n".join([line, *kept, ""]), frozenset(given & _FRAMING), sound)
+
+
+def _authority(host: str, port: int | None, tls: bool) -> str:
+    """Host and port, which is left out where it is the scheme's own (RFC 9110 §7.2)."""
+    bracketed = f"[{host}]" if ":" in host else host
+    return bracketed if port in (None, 443 if tls else 80) else f"{bracketed}:{port}"
