@@ -44,6 +44,7 @@ class Sending:
         self._size = 0
         self._status = 0
         self._streamed = False
+        self._request_id = ""
         self._held: list[bytes] = []
         self._landed = False
         self._started_ns = clock.mono_ns()
@@ -72,6 +73,7 @@ class Sending:
     async def _receive(self, exchange: Exchange) -> None:
         self._status = exchange.status
         self._flight.headers = tuple(exchange.headers)
+        self._request_id = dict(exchange.headers).get("x-request-id", "")
         self._streamed = exchange.status == 200 and _is_stream(exchange.headers)
         splitter = EventSplitter()
         while data := await exchange.read():
@@ -123,16 +125,13 @@ class Sending:
             ended=not fault,
             expected=self._p.request.n,
             fault=fault,
+            request_id=self._request_id,
         )
+        if fault and self._p.left and not self._flight.aborted:
+            return msgspec.structs.replace(outcome, ending="caller_left")
         if outcome.ending == "error":
-            outcome = msgspec.structs.replace(outcome, raw=self._struck(outcome.raw))
-        left = fault and self._p.left and not self._flight.aborted
-        return msgspec.structs.replace(
-            outcome,
-            ending="caller_left" if left else outcome.ending,
-            whole=not fault,
-            provider_request_id=next((value for name, value in self._flight.headers if name == "x-request-id"), ""),
-        )
+            return msgspec.structs.replace(outcome, raw=self._struck(outcome.raw))
+        return outcome
 
     def _conclude(self, outcome: Outcome) -> None:
         """The attempt's note, the receipt, and for a stream seen to its end its terminal event."""

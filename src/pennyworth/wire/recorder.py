@@ -133,9 +133,18 @@ class ChatRecorder:
         self.feed(rest)
 
     def outcome(
-        self, *, status: int, raw: bytes, streamed: bool, ended: bool, expected: int, fault: str = ""
+        self,
+        *,
+        status: int,
+        raw: bytes,
+        streamed: bool,
+        ended: bool,
+        expected: int,
+        fault: str = "",
+        request_id: str = "",
     ) -> Outcome:
         """The record. ``ended``: the provider ended the body itself. ``expected``: how many choices were asked for.
+        ``request_id``: the provider's.
 
         A reply that is complete and yet has a ``fault`` may be given to who asked for it, but not kept.
         """
@@ -148,15 +157,17 @@ class ChatRecorder:
             status=status,
             raw=raw,
             streamed=streamed,
+            whole=ended,
             usage=self._usage,
-            finishes=tuple(self._finishes.get(i, "") for i in range(max(self._choices, expected))),
+            finishes=tuple([self._finishes.get(i, "") for i in range(max(self._choices, expected))]),
             served_by=self._model,
             fingerprint=self.fingerprint,
             text="" if self._usage else "".join(self._texts),
-            tools=tuple(name or "unnamed" for name in self._calls.values()),
+            tools=tuple([name or "unnamed" for name in self._calls.values()]) if self._calls else (),
             server_tools=self._searched,
             refusal=self._refusal,
             fault=fault,
+            provider_request_id=request_id,
         )
 
     def _ending(self, status: int, *, ended: bool, expected: int) -> Ending:
