@@ -39,7 +39,7 @@ class Case(msgspec.Struct, frozen=True):
 class Triage:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._cases: LRUCache[int, Case] = LRUCache(1024)
+        self._cases: LRUCache[int, Case] = LRUCache(512)
         self._places: LRUCache[str, tuple[Target | Refuse, Route]] = LRUCache(10_000)
         self._plan: Plan | None = None
 

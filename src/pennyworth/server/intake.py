@@ -18,7 +18,7 @@ class Reader:
     ``Request`` is a value that depends on nothing but those bytes, these headers and the caller."""
 
     _LARGEST = 4096
-    _MOST = 1024
+    _MOST = 512
 
     def __init__(self, plan: Plan) -> None:
         self._vary = plan.cache.vary_headers
