@@ -1,9 +1,10 @@
 """What the books cost: appending to the journal, folding it, and asking for totals.
 
-    .venv/bin/python benchmarks/ledger.py [--receipts 1000000] [--folder DIR]
+    .venv/bin/python -m benchmarks.ledger [--receipts 1000000] [--folder DIR]
 
 Appending is timed in rounds (median, and the quickest and slowest round); folding goes the whole way from journal
-files to the ledger; totals are asked over 30 days of receipts of 5 scopes, 4 models, half of them hits.
+files to the ledger; totals are asked over 30 days of receipts of 5 scopes, 4 models, half of them hits. "In passes" is
+how a worker folds while it serves: what half a second brought, alone and beside a thread that keeps the interpreter busy.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from benchmarks.beside import Serving, cpu_alone
 from pennyworth.ledgers.folder import JournalFolder
 from pennyworth.ledgers.journal import FileJournal
 from pennyworth.ledgers.lines import to_line
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.money import Money, Usage
-from pennyworth.outcome import AttemptNote, Latency, Receipt
+from pennyworth.outcome import AttemptNote, Intent, Latency, Receipt
+from pennyworth.server.process import spare_the_collector
 
 START_S = 1_795_348_800.0 - 30 * 86_400
 SPAN_S = 30 * 86_400.0
@@ -49,7 +52,7 @@ def receipts(count: int) -> Iterator[Receipt]:
         )
         is_hit = i % 2 == 0
         yield Receipt(
-            id=f"{i:032x}",
+            id=f"r-{int((START_S + SPAN_S * i / count) * 1000):x}-3f2a-{i}",
             at_s=START_S + SPAN_S * i / count,
             worker="w0",
             scope=f"team-{i % 5}",
@@ -116,6 +119,52 @@ def bench_fold(folder: Path, count: int) -> SqliteLedger:
     return ledger
 
 
+def bench_passes(folder: Path, receipts_a_pass: int = 2_000, passes: int = 10) -> None:
+    """Folding what is appended meanwhile, a pass at a time, as a worker's thread does."""
+    serving = Serving()
+    ways: dict[str, Callable[[Callable[[], object]], float]] = {"alone": cpu_alone, "busy main": serving.cpu_beside}
+    for name, whole in (("hits", False), ("intent + receipt", True)):
+        for way, cost in ways.items():
+            spent = [
+                one_round(folder / f"{whole}-{way}-{number}", whole, cost, receipts_a_pass, passes)
+                for number in range(3)
+            ]
+            spread = f"[{min(spent):.1f} .. {max(spent):.1f}]"
+            print(f"fold {name:<17} {way:<10} {statistics.median(spent):6.1f} µs CPU each {spread}")
+    serving.close()
+
+
+def one_round(
+    folder: Path, intents: bool, cost: Callable[[Callable[[], object]], float], receipts_a_pass: int, passes: int
+) -> float:
+    """CPU µs a receipt, the closing of the ledger not counted."""
+    journal, ledger = FileJournal(folder / "journal", "w0"), SqliteLedger(folder / "ledger.sqlite")
+    folding = JournalFolder(folder / "journal", ledger, worker="w0", on_trouble=print)
+    chosen = [one for one in receipts(2 * receipts_a_pass * passes) if (one.served == "upstream") == intents]
+    spent = 0.0
+    for start in range(0, len(chosen), receipts_a_pass):
+        for receipt in chosen[start : start + receipts_a_pass]:
+            if intents:
+                journal.append(intent_of(receipt))
+            journal.append(receipt)
+        spent += cost(folding.fold_own)
+    journal.close()
+    folding.close()
+    ledger.close()
+    return spent / len(chosen) * 1e6
+
+
+def intent_of(receipt: Receipt) -> Intent:
+    return Intent(
+        id=receipt.id,
+        at_s=receipt.at_s,
+        scope=receipt.scope,
+        model=receipt.model,
+        target=receipt.target,
+        estimate=receipt.spent,
+    )
+
+
 def bench_totals(ledger: SqliteLedger) -> None:
     end_s = START_S + SPAN_S
     windows = {"30 days": (START_S, end_s), "24 h, cut at both ends": (end_s - 2 * DAY_S - 1800, end_s - DAY_S - 1800)}
@@ -151,7 +200,9 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory(dir=chosen.folder) as name:
         folder = Path(name)
+        spare_the_collector()
         bench_append(folder)
+        bench_passes(folder)
         ledger = bench_fold(folder, chosen.receipts)
         bench_totals(ledger)
         bench_lists(ledger)
@@ -159,4 +210,5 @@ def main() -> None:
     print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
-main()
+if __name__ == "__main__":
+    main()

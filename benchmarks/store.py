@@ -1,10 +1,11 @@
 """What a get and a put cost, and what an entry takes, in memory and in SQLite, as the store grows.
 
-    .venv/bin/python benchmarks/store.py [--million]
+    .venv/bin/python -m benchmarks.store [--million]
 
 Answers of about 900 bytes, keys drawn at random over the whole store. Costs are CPU µs, which a loaded machine changes
 less than time; "wall p99" is time. "+ written" adds the writer thread's work, in full batches, which no request waits
-for. ``--million`` adds 10^6 entries.
+for. ``--million`` adds 10^6 entries. The last table is the writing by itself: answers put under one and two keys, as the
+gateway does, alone and beside a thread that keeps the interpreter busy.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import sqlite3
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,10 +29,12 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.beside import Serving, cpu_alone
 from pennyworth.money import Usage
 from pennyworth.outcome import Answer, Kept
 from pennyworth.ports import Store
 from pennyworth.request import Key
+from pennyworth.server.process import spare_the_collector
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.stores.sqlite import SqliteStore
 from pennyworth.stores.tiered import TieredStore
@@ -38,6 +43,7 @@ from pennyworth.view import Control
 NOW_S = 1_795_348_800.0
 GETS = 20_000
 CHUNK = 20_000
+TURN, TURNS = 1_000, 10
 
 
 class Figures(NamedTuple):
@@ -51,7 +57,7 @@ class Figures(NamedTuple):
 
 def entry(number: int, chance: random.Random) -> Kept:
     answer = Answer(
-        id=f"{chance.getrandbits(128):032x}",
+        id=f"a-{int(NOW_S * 1000) + number:x}-3f2a-{number}",
         form="chat",
         scope=f"team-{number % 7}",
         model=f"model-{number % 5}",
@@ -144,7 +150,43 @@ async def in_both(count: int, folder: Path) -> Figures:
     return figures._replace(bytes=path.stat().st_size / count)
 
 
+def written(keys: int, most: int, cost: Callable[[Callable[[], object]], float], folder: Path) -> float:
+    """CPU µs an answer, put under so many keys and written, in turns of a thousand."""
+    store = SqliteStore(folder / f"{keys}-{most}-{time.time_ns()}.db", b"secret", most, 10**12, backlog_bytes=10**9)
+    chance = random.Random(2)
+    spent = 0.0
+    for start in range(0, TURNS * TURN, TURN):
+        answers = [entry(number, chance) for number in range(start, start + TURN)]
+        puts = [msgspec.structs.replace(put, key=Key(chance.randbytes(32))) for put in answers for _ in range(keys)]
+        spent += cost(partial(asyncio.run, put_and_settle(store, puts)))
+    asyncio.run(store.close())
+    return spent / (TURNS * TURN) * 1e6
+
+
+async def put_and_settle(store: Store, puts: list[Kept]) -> None:
+    for kept in puts:
+        await store.put(kept)
+    await store.sweep(Control(), 0.0)
+
+
+def writing(folder: Path) -> Table:
+    table = Table("keys an answer", "store", title="Writing an answer: CPU µs, median of 3 [least .. most]")
+    serving = Serving()
+    ways = {"alone": cpu_alone, "busy main": serving.cpu_beside}
+    for way in ways:
+        table.add_column(way, justify="right")
+    for keys, name, most in ((1, "roomy", 10**7), (2, "roomy", 10**7), (2, "full", 2 * TURN)):
+        cells = []
+        for cost in ways.values():
+            spent = [written(keys, most, cost, folder) for _ in range(3)]
+            cells.append(f"{statistics.median(spent):.1f} [{min(spent):.1f} .. {max(spent):.1f}]")
+        table.add_row(str(keys), name, *cells)
+    serving.close()
+    return table
+
+
 def main() -> None:
+    spare_the_collector()
     options = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     options.add_argument("--million", action="store_true", help="SQLite with 10^6 entries too: minutes, 2 GB of disk")
     million = options.parse_args().million
@@ -163,7 +205,8 @@ def main() -> None:
             figures = asyncio.run(measure_one(count, Path(folder)))
             numbers = [f"{figure:.1f}" for figure in figures[:-1]]
             table.add_row(measure_one.__name__.removeprefix("in_"), f"{count:,}", *numbers, f"{figures.bytes:,.0f}")
-    console.print(table)
+        console.print(table)
+        console.print(writing(Path(folder)))
     sizes = msgspec.msgpack.encode(entry(0, random.Random(1)))
     console.print(f"An entry encoded by itself: {len(sizes):,} bytes.")
 

@@ -161,7 +161,8 @@ def test_the_last_line_of_an_ended_segment_counts_if_it_is_whole_and_is_no_damag
 def test_damaged_lines_in_the_middle_are_passed_over_and_counted(tmp_path: Path) -> None:
     path = tmp_path / "s"
     good = to_line(paid("r1"))
-    bad = [good[:40], b"\xff\xfe", b"[]", b'{"type":"receipt"}', b"[" * 100_000, bytes(range(11, 256))]
+    deep = good[:-1] + b',"more":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    bad = [good[:40], b"\xff\xfe", b"[]", b'{"type":"receipt"}', b"[" * 100_000, deep, bytes(range(11, 256))]
     path.write_bytes(b"\n".join([*bad, good, b""]))
     reading = read_records(path, 0)
     assert ([record.id for record in reading.records], reading.damaged) == (["r1"], len(bad))

@@ -135,6 +135,44 @@ def test_a_stretch_counts_once_and_only_from_where_the_last_one_ended(tmp_path: 
     assert ledger.progress(first.segment) == Progress(0, 0)
 
 
+def test_of_thousands_folded_at_once_those_that_were_known_or_come_twice_count_once(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    records = [paid(f"r{i}", NOON_S + i, pico=2 ** i.bit_length(), scope=f"s{i % 7}") for i in range(3000)]
+    ledger.fold(records[::3])
+    again = lines(*records, *records[100:200], intent("r5"), intent("open"), *(intent(f"i{i}") for i in range(2000)))
+    assert ledger.fold_stretch(Stretch("w0-1-000000.jsonl", "w0-1", 0, 100, again, 0))
+    assert everything(ledger).requests == 3000
+    assert everything(ledger).spent.pico == sum(record.spent.pico for record in records)
+    assert len(ledger.open_intents()) == 2001
+    assert ledger.fold([paid(f"i{i}") for i in range(2000)]) == 2000
+    assert ledger.open_intents() == [OpenIntent("w0-1", intent("open"))]
+
+
+def test_ids_of_any_text_are_booked_once_and_settle_their_intents(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    ids = ["nul\0", "nul\0more", '"quoted"\\', "中文 đ é", "\u2028", "", "line\nbreak"]
+    odd = lines(*map(intent, ids))
+    assert ledger.fold_stretch(Stretch("w0-1-000000.jsonl", "w0-1", 0, 100, odd, 0))
+    ledger.fold(map(paid, ids[:4]))
+    assert ledger.fold(map(paid, ids)) == 3
+    assert ledger.fold(map(paid, ids)) == 0
+    assert {receipt.id for receipt in ledger.receipts(100)} == set(ids)
+    assert list(ledger.open_intents()) == []
+
+
+def test_a_facet_whose_first_receipt_could_not_be_booked_is_booked_with_the_next(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    ledger.fold([paid("r1")])
+    wal_bytes = (tmp_path / "ledger.sqlite-wal").stat().st_size
+    new = paid("r2", scope="team-new", notes=("x" * 50_000,))
+    with room_for(wal_bytes + 10_000), pytest.raises(StoreError):
+        ledger.fold([new])
+    ledger.fold([paid("r3", scope="team-other")])
+    ledger.fold([new])
+    by_scope = {scope: total.requests for scope, total in ledger.totals(0, float("inf"), "scope").items()}
+    assert by_scope == {"team-a": 1, "team-new": 1, "team-other": 1}
+
+
 def test_open_intents_are_those_of_segments_whose_receipt_has_not_come(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.sqlite")
     ledger.fold([intent("nobody's"), intent("seen twice")])

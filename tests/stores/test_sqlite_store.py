@@ -1,3 +1,4 @@
+import asyncio
 import sqlite3
 from pathlib import Path
 
@@ -42,6 +43,42 @@ async def test_questions_that_are_asked_again_outlast_those_that_come_once(tmp_p
     assert [number for number in range(20) if await store.get(key_of(f"q{number}"), NOW_S) is None] == []
     assert await store.get(key_of("q40"), NOW_S) is None
     assert store.usage().entries == 100
+    await store.close()
+
+
+async def test_a_question_read_while_puts_are_being_written_outlasts_the_puts_made_after(tmp_path):
+    store = SqliteStore(tmp_path / "cache.db", b"secret", 100, 10**7)
+    for number in range(60):
+        await store.put(kept(f"q{number}"))
+    await store.sweep(Control(), NOW_S)
+    holder = sqlite3.connect(tmp_path / "cache.db", isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    await store.put(kept("the writer waits for the lock with this one in its hand"))
+    await asyncio.sleep(0.3)
+    for number in range(20):
+        await store.get(key_of(f"q{number}"), NOW_S)
+    for number in range(500):
+        await store.put(kept(f"once{number}"))
+    holder.execute("COMMIT")
+    holder.close()
+    await store.sweep(Control(), NOW_S)
+    assert [number for number in range(20) if await store.get(key_of(f"q{number}"), NOW_S) is None] == []
+    await store.close()
+
+
+async def test_a_question_read_before_it_was_written_or_while_there_was_room_outlasts_those_that_come_once(tmp_path):
+    store = SqliteStore(tmp_path / "cache.db", b"secret", 100, 10**7)
+    for number in range(10):
+        await store.put(kept(f"q{number}"))
+    for number in range(5):
+        await store.get(key_of(f"q{number}"), NOW_S)
+    await store.sweep(Control(), NOW_S)
+    for number in range(5, 10):
+        await store.get(key_of(f"q{number}"), NOW_S)
+    for number in range(500):
+        await store.put(kept(f"once{number}"))
+    await store.sweep(Control(), NOW_S)
+    assert [number for number in range(10) if await store.get(key_of(f"q{number}"), NOW_S) is None] == []
     await store.close()
 
 

@@ -184,7 +184,7 @@ async def test_only_the_newest_damaged_file_is_kept(tmp_path):
         "UPDATE answers SET body = substr(body, 1, length(body) - 1) WHERE n = 2",
         "UPDATE answers SET body = 'text' WHERE n = 2",
         "UPDATE answers SET body = 7 WHERE n = 2",
-        "UPDATE answers SET scope = 'team-b' WHERE n = 2",
+        "UPDATE keys SET scope = 'team-b' WHERE n = 2",
         "UPDATE keys SET mac = x'' WHERE n = 2",
         "UPDATE keys SET mac = 'größe', head = 1.5 WHERE n = 2",
         "UPDATE keys SET head = (SELECT head FROM keys WHERE n = 3) WHERE n = 2",
@@ -226,7 +226,7 @@ def test_a_newer_schema_is_refused_with_the_reason_and_the_fix(tmp_path):
         db.execute("CREATE TABLE answers (n)")
     db.close()
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="schema 7 of the cache, this Pennyworth knows up to 1") as told:
+    with pytest.raises(ConfigError, match="schema 7 of the cache, this Pennyworth knows up to 2") as told:
         open_store(path)
     assert "move the file away" in told.value.fix
     assert path.read_bytes() == before

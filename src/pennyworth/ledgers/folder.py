@@ -34,7 +34,7 @@ class JournalFolder:
         ledger: SegmentBook,
         *,
         worker: str = "",
-        interval_s: float = 0.2,
+        interval_s: float = 0.5,
         on_trouble: Callable[[str], None],
     ) -> None:
         self._folder = Path(folder)
@@ -42,7 +42,7 @@ class JournalFolder:
         self._worker = worker
         self._interval_s = interval_s
         self._on_trouble = on_trouble
-        self._sizes: dict[Segment, int] = {}
+        self._offsets: dict[Segment, int] = {}
         self._trouble = ""
         self._one_pass = threading.Lock()
         self._stop = threading.Event()
@@ -74,7 +74,7 @@ class JournalFolder:
         passes_between = max(1, round(ADOPT_S / self._interval_s))
         passes = 0
         while not self._stop.is_set():
-            self._attempt(self.flush if passes % passes_between == 0 else self._fold_own)
+            self._attempt(self.flush if passes % passes_between == 0 else self.fold_own)
             passes += 1
             self._stop.wait(self._interval_s)
 
@@ -88,7 +88,8 @@ class JournalFolder:
         else:
             self._trouble = ""
 
-    def _fold_own(self) -> None:
+    def fold_own(self) -> None:
+        """Folds this worker's segments as far as they have been written: what the thread does at each interval."""
         with self._one_pass:
             for segment in segments_in(self._folder):
                 if self._worker in ("", segment.worker):
@@ -103,23 +104,28 @@ class JournalFolder:
     def _fold(self, segment: Segment, *, ended: bool = False) -> None:
         path = self._folder / segment.name
         try:
-            if path.stat().st_size == self._sizes.get(segment) and not ended:
+            size = path.stat().st_size
+            if size == self._offsets.get(segment) and not ended:
                 return
-            while self._fold_stretch(segment, path, ended):
-                pass
+            offset = self._ledger.progress(segment.name).offset
+            while offset != size or ended:
+                next_offset = self._fold_stretch(segment, path, offset, ended)
+                if next_offset == offset:
+                    break
+                offset = next_offset
+            self._offsets[segment] = offset
         except FileNotFoundError:
-            self._sizes.pop(segment, None)  # somebody else has folded and removed it
+            self._offsets.pop(segment, None)  # somebody else has folded and removed it
 
-    def _fold_stretch(self, segment: Segment, path: Path, ended: bool) -> bool:
-        start = self._ledger.progress(segment.name).offset
+    def _fold_stretch(self, segment: Segment, path: Path, start: int, ended: bool) -> int:
+        """Where to go on: after what was read, or where the ledger says that somebody else has got to."""
         reading = read_records(path, start, ended=ended)
         if reading.next_offset == start:
-            self._sizes[segment] = start
-            return False
-        self._ledger.fold_stretch(
-            Stretch(segment.name, segment.owner, start, reading.next_offset, reading.booked, reading.damaged)
-        )
-        return True
+            return start
+        stretch = Stretch(segment.name, segment.owner, start, reading.next_offset, reading.booked, reading.damaged)
+        if self._ledger.fold_stretch(stretch):
+            return reading.next_offset
+        return self._ledger.progress(segment.name).offset
 
     def _remove(self, segment: Segment) -> None:
         path = self._folder / segment.name
@@ -132,7 +138,7 @@ class JournalFolder:
             )
         else:
             path.unlink()
-        self._sizes.pop(segment, None)
+        self._offsets.pop(segment, None)
 
     def _close_intents(self) -> None:
         found = self._ledger.open_intents()

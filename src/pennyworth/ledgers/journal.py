@@ -15,11 +15,11 @@ from pathlib import Path
 import msgspec
 
 from pennyworth.errors import StoreError
-from pennyworth.ledgers.lines import Booked, DamagedLineError, Record, from_line, to_line
+from pennyworth.ledgers.lines import Booked, Record, from_line, from_lines, to_line
 from pennyworth.ledgers.segments import Segment, create_locked
 
 ROTATE_BYTES = 16 * 2**20
-READ_BYTES = 2**20
+READ_BYTES = 2**21
 _LOOK_S = 0.2
 """How often at most a worker looks whether the file it writes is still in its folder (1 µs)."""
 
@@ -109,7 +109,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def records(self) -> list[Record]:
-        return [record for record, _ in self.booked]
+        """Each in full, read from its line again."""
+        return [from_line(line) for _, line in self.booked]
 
 
 def read_records(path: str | Path, offset: int, *, ended: bool = False, limit: int = READ_BYTES) -> Reading:
@@ -119,26 +120,18 @@ def read_records(path: str | Path, offset: int, *, ended: bool = False, limit: i
     has ``ended`` it counts if it is a whole record; if not, it was cut off before anybody called it acknowledged, and is
     no damage. (Linux cuts even a small write short at a page boundary when the process is killed in it.) Raises ``OSError``.
     """
-    with open(path, "rb") as file:
-        file.seek(offset)
-        chunk = file.read(limit)
-        if b"\n" not in chunk:
-            chunk += file.read()  # a line longer than the limit
-        takes_all = ended and not file.read(1)
-    whole = len(chunk) if takes_all else chunk.rfind(b"\n") + 1
-    return _parsed(chunk[:whole], offset + whole)
-
-
-def _parsed(text: bytes, next_offset: int) -> Reading:
-    booked: list[Booked] = []
-    damaged = 0
-    *lines, cut_off = text.split(b"\n")
-    for line in filter(None, lines):
-        try:
-            booked.append(Booked(from_line(line), line))
-        except DamagedLineError:
-            damaged += 1
-    if cut_off:
-        with suppress(DamagedLineError):
-            booked.append(Booked(from_line(cut_off), cut_off))
-    return Reading(booked=booked, next_offset=next_offset, damaged=damaged)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        text = os.pread(fd, limit, offset)
+        while len(text) >= limit and b"\n" not in text:  # a line longer than the limit
+            limit *= 2
+            text = os.pread(fd, limit, offset)
+        at_the_end = ended and not os.pread(fd, 1, offset + len(text))
+    finally:
+        os.close(fd)
+    whole = text.rfind(b"\n") + 1
+    booked, damaged = from_lines(text[:whole])
+    if at_the_end:
+        booked += from_lines(text[whole:])[0]
+        whole = len(text)
+    return Reading(booked=booked, next_offset=offset + whole, damaged=damaged)

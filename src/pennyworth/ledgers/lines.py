@@ -5,11 +5,14 @@ A record that is odd is still booked: the caller chooses some of its text, and t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
 
+from pennyworth.ledgers.postings import MAX_AT_S, MAX_TOKENS, Opening, Posting, posting
+from pennyworth.money import Money
 from pennyworth.outcome import Intent, Receipt
 
 Record = Intent | Receipt
@@ -17,20 +20,20 @@ Record = Intent | Receipt
 MAX_PICO = 2**90
 """Sums of receipts below this stay exact in every ledger; it is a quadrillion dollars."""
 
-MAX_TOKENS = 2**40
-MAX_AT_S = 1e11
-
 
 class Booked(NamedTuple):
-    """A record and the line it stands on, so that nobody has to write it twice."""
+    """What counts of a record, or all of it, and the line it stands on, so that nobody has to write it twice."""
 
-    record: Record
+    record: Record | Posting | Opening
     line: bytes
 
 
 class DamagedLineError(ValueError):
     """A line that is no record, or a record that no ledger can sum."""
 
+
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding a damaged line may raise. The last: brackets a thousand deep, also in a field that nobody reads."""
 
 _RECORD: Any = Record
 _encode = msgspec.json.Encoder().encode
@@ -49,11 +52,22 @@ def from_line(line: bytes) -> Record:
     """The record of a line. Raises ``DamagedLineError``."""
     try:
         record = _decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except _UNREADABLE:
         record = _from_line_with_nulls(line)
     if problem := unsummable(record):
         raise DamagedLineError(problem)
     return record
+
+
+def from_lines(text: bytes) -> tuple[list[Booked], int]:
+    """What the ledger needs of each line of a text, and how many lines are damaged. Empty lines are nothing."""
+    lines = list(filter(None, text.split(b"\n")))
+    try:
+        text.decode()  # a posting reads past the fields it does not need, whatever their bytes
+        return list(map(Booked._make, zip(map(posting, lines), lines, strict=True))), 0
+    except _UNREADABLE:
+        booked = [one for line in lines if (one := _booked(line))]
+        return booked, len(lines) - len(booked)
 
 
 def to_receipt(line: bytes) -> Receipt:
@@ -86,28 +100,32 @@ def unsummable(record: Record) -> str:
     if not 0 <= record.at_s < MAX_AT_S:
         return f"its time, {record.at_s} s, is not one of this era"
     if isinstance(record, Intent):
-        return _too_much((record.estimate.pico,), MAX_PICO, "picodollars")
-    usage = record.usage
-    picos = [record.spent.pico, record.would_have_cost.pico, record.own.pico]
-    if record.saved:
-        picos += [amount.pico for amount in record.saved.values()]
-    too_many_tokens = (
-        _too_much((usage.input, usage.output, usage.cached), MAX_TOKENS, "tokens") if usage is not None else ""
-    )
-    return too_many_tokens or _too_much(picos, MAX_PICO, "picodollars")
+        return _too_much((record.estimate,))
+    if (usage := record.usage) is not None:
+        for tokens in (usage.input, usage.output, usage.cached):
+            if not -MAX_TOKENS < tokens < MAX_TOKENS:
+                return f"it holds {tokens} tokens"
+    return _too_much((record.spent, record.would_have_cost, record.own)) or _too_much(record.saved.values())
 
 
-def _too_much(amounts: Sequence[int], limit: int, unit: str) -> str:
-    if max(amounts) < limit and min(amounts) > -limit:
-        return ""
-    return f"it holds {max(amounts, key=abs)} {unit}"
+def _too_much(amounts: Iterable[Money]) -> str:
+    for amount in amounts:
+        if not -MAX_PICO < amount.pico < MAX_PICO:
+            return f"it holds {amount.pico} picodollars"
+    return ""
+
+
+def _booked(line: bytes) -> Booked | None:
+    with suppress(DamagedLineError):
+        return Booked(from_line(line), line)
+    return None
 
 
 def _from_line_with_nulls(line: bytes) -> Record:
     # JSON has no word for an infinite or undefined float: msgspec writes null, and the field's default is what remains.
     try:
         record: Record = msgspec.convert(_without_nulls(msgspec.json.decode(line)), type=_RECORD)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise DamagedLineError(f"not a record: {error}") from error
     return record
 

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
+import msgspec
+
 from pennyworth.errors import StoreError
 from pennyworth.ledgers.lines import (
     Booked,
@@ -26,7 +28,7 @@ from pennyworth.ledgers.lines import (
 from pennyworth.ledgers.segment_book import OpenIntent, Progress, Stretch
 from pennyworth.ledgers.sqlite_read import receipts_before, totals_in
 from pennyworth.ledgers.sqlite_schema import connect
-from pennyworth.ledgers.sqlite_write import book
+from pennyworth.ledgers.sqlite_write import FacetIds, book
 from pennyworth.ledgers.tally import checked_filter
 from pennyworth.outcome import Receipt, Totals
 from pennyworth.ports import Group
@@ -44,6 +46,7 @@ class SqliteLedger:
         self._path = Path(path)
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
+        self._facet_ids: FacetIds = {}
         with self._as_store_error():
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with ExitStack() as opened:
@@ -53,12 +56,13 @@ class SqliteLedger:
 
     def fold(self, records: Iterable[Record]) -> int:
         """Books records that come from no journal; returns how many receipts were new."""
-        booked = [Booked(record, to_line(record)) for record in map(storable, records)]
-        for record, _ in booked:
+        whole = [storable(record) for record in records]
+        for record in whole:
             if problem := unsummable(record):
                 raise StoreError(f"record {record.id} cannot be booked: {problem}")
+        booked = [Booked(record, to_line(record)) for record in whole]
         with self._writing() as connection:
-            return book(connection, booked, owner="")
+            return book(connection, booked, "", self._facet_ids)
 
     def totals(self, since_s: float, until_s: float, by: Group = "") -> dict[str, Totals]:
         with self._reading() as connection:
@@ -77,15 +81,15 @@ class SqliteLedger:
             return to_receipt(row[0]) if row else None
 
     def progress(self, segment: str) -> Progress:
-        with self._reading() as connection:
-            return _progress(connection, segment)
+        with self._read_lock, self._as_store_error():
+            return _progress(self._reader, segment)
 
     def fold_stretch(self, stretch: Stretch) -> bool:
         with self._writing() as connection:
             done = _progress(connection, stretch.segment)
             if done.offset != stretch.start:
                 return False
-            book(connection, stretch.booked, owner=stretch.owner)
+            book(connection, stretch.booked, stretch.owner, self._facet_ids)
             connection.execute(
                 "INSERT OR REPLACE INTO folded VALUES (?, ?, ?)",
                 (stretch.segment, stretch.end, done.damaged + stretch.damaged),
@@ -113,8 +117,13 @@ class SqliteLedger:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._write_lock, self._as_store_error(), _transaction(self._writer, "BEGIN IMMEDIATE"):
-            yield self._writer
+        with self._write_lock, self._as_store_error():
+            try:
+                with _transaction(self._writer, "BEGIN IMMEDIATE"):
+                    yield self._writer
+            except BaseException:
+                self._facet_ids.clear()  # one of them may have been undone with the rest
+                raise
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -125,7 +134,7 @@ class SqliteLedger:
     def _as_store_error(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError, DamagedLineError) as error:
+        except (sqlite3.Error, OSError, DamagedLineError, msgspec.MsgspecError) as error:
             raise StoreError(f"ledger {self._path}: {error}") from error
 
 

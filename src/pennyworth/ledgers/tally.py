@@ -6,15 +6,20 @@ requests, of where replies came from, and of how they ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 
+from pennyworth.ledgers.postings import Posting
 from pennyworth.ledgers.window import day_label, hour_label, hour_of
 from pennyworth.money import Money
 from pennyworth.outcome import Receipt, Totals
 from pennyworth.ports import Group
+
+Counted = Receipt | Posting
+"""A receipt, or as much of it as counts."""
 
 
 class Facet(NamedTuple):
@@ -42,7 +47,7 @@ class Tally(msgspec.Struct, kw_only=True):
     own: int = 0
     saved: dict[str, int] = {}
 
-    def add(self, receipt: Receipt) -> None:
+    def add(self, receipt: Counted) -> None:
         self.requests += not receipt.parent
         self.calls += len(receipt.attempts)
         if (usage := receipt.usage) is not None:
@@ -82,7 +87,11 @@ class Part(NamedTuple):
     tally: Tally
 
 
-def facet_of(receipt: Receipt) -> Facet:
+facet_fields: Callable[[Counted], tuple[str, ...]] = attrgetter(*Facet._fields)
+"""The same as ``facet_of``, as a plain tuple: equal to it, hashed like it, and made in half the time."""
+
+
+def facet_of(receipt: Counted) -> Facet:
     return Facet(receipt.scope, receipt.model, receipt.route, receipt.served, receipt.ending)
 
 

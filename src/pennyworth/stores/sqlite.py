@@ -16,9 +16,10 @@ from pennyworth.errors import StoreError
 from pennyworth.outcome import Kept
 from pennyworth.ports import StoreUsage
 from pennyworth.request import Key
-from pennyworth.stores import rows
 from pennyworth.stores.backlog import Backlog
 from pennyworth.stores.database import Database
+from pennyworth.stores.schema import READ, SCHEMA, TOTALS, totals_of
+from pennyworth.stores.seal import Seal
 from pennyworth.stores.writer import Writer
 from pennyworth.view import Control
 
@@ -65,9 +66,9 @@ class SqliteStore:
         self.dropped = 0
         self.damaged = 0
         self._usage = StoreUsage(entries=0, bytes=0, max_entries=max_entries, max_bytes=max_bytes, evictions=0)
-        self._seal = rows.Seal(secret)
+        self._seal = Seal(secret)
         self._backlog = Backlog(backlog_bytes)
-        self._database = Database(path, rows.SCHEMA, on_trouble, _READ_S, _WRITE_S)
+        self._database = Database(path, SCHEMA, on_trouble, _READ_S, _WRITE_S)
         self._writer = Writer(self._database, self._seal, self._backlog, max_entries, max_bytes)
         self._writer.open()
         self._writer.start()
@@ -83,7 +84,11 @@ class SqliteStore:
         return self._writer.lost
 
     async def get(self, key: Key, now_s: float) -> Kept | None:
-        kept = self._backlog.get(key) or self._read(key)
+        kept = self._backlog.get(key)
+        if kept is None:
+            kept = self._read(key)
+        else:
+            self._writer.note_read(key)
         if kept is None or now_s >= kept.expires_s + kept.stale_s:
             return None
         return kept
@@ -105,11 +110,11 @@ class SqliteStore:
     def usage(self) -> StoreUsage:
         """Of the file, all processes together; the last known figures while it cannot be read."""
         try:
-            entries, _, answers, evictions = rows.totals(self._database.read(rows.TOTALS, ()))
+            totals = totals_of(self._database.read(TOTALS, ()))
         except StoreError:
             return self._usage
         self._usage = msgspec.structs.replace(
-            self._usage, entries=entries, bytes=rows.taken(entries, answers), evictions=evictions
+            self._usage, entries=totals.entries, bytes=totals.taken, evictions=totals.evictions
         )
         return self._usage
 
@@ -119,13 +124,13 @@ class SqliteStore:
         await asyncio.to_thread(self._writer.join, _CLOSE_S)
 
     def _read(self, key: Key) -> Kept | None:
-        row = self._database.read(rows.READ, (key,))
+        row = self._database.read(READ, (key,))
         if row is None:
             return None
         head, mac, read, scope, body = row
         kept = self._seal.open(key, head, mac, scope, body)
         if kept is None:
             self.damaged += 1
-        elif self._writer.tight and not read:
+        elif not read:
             self._writer.note_read(key)
         return kept
