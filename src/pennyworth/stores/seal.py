@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from pennyworth.mac import Mac
 from pennyworth.outcome import Answer, Kept
 from pennyworth.request import Key
 
@@ -40,7 +41,7 @@ class Seal:
     """Turns kept answers into rows and back, under one secret."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = hmac.digest(secret, b"pennyworth store/1", "sha256")
+        self._proof = Mac(hmac.digest(secret, b"pennyworth store/1", "sha256"))
         self._encode = msgspec.msgpack.Encoder().encode
         self._answer = msgspec.msgpack.Decoder(Answer).decode
         self._head = msgspec.msgpack.Decoder(tuple[Literal["exact", "normalised"], float, float, int]).decode
@@ -82,4 +83,4 @@ class Seal:
         return self._encode(answer)
 
     def _mac(self, key: bytes, head: bytes, body: bytes) -> bytes:
-        return hmac.digest(self._secret, key + head + body, "sha256")  # the head's encoding ends itself: no two cuts
+        return self._proof(key + head + body)  # the head's encoding ends itself: no two cuts
