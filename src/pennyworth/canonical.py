@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
 
@@ -20,15 +22,6 @@ class Lexeme(float):
         return self.lexeme
 
 
-def encode(value: object) -> bytes:
-    """The canonical bytes.
-
-    Raises:
-        ValueError: a string that cannot be encoded (a lone surrogate).
-    """
-    return _ENCODER.encode(value)
-
-
 def lexeme_of(value: object) -> msgspec.Raw:
     """What an encoder's ``enc_hook`` does with a ``Lexeme``: its own characters."""
     if isinstance(value, Lexeme):
@@ -36,4 +29,5 @@ def lexeme_of(value: object) -> msgspec.Raw:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-_ENCODER = msgspec.json.Encoder(order="deterministic", enc_hook=lexeme_of)
+encode: Callable[[object], bytes] = msgspec.json.Encoder(order="deterministic", enc_hook=lexeme_of).encode
+"""The canonical bytes of a value. Raises ``ValueError`` for a string that cannot be encoded (a lone surrogate)."""

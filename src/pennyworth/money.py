@@ -6,6 +6,7 @@ Published token prices are whole picodollars a token ($0.15 per million = 150,00
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -44,9 +45,14 @@ class Money(msgspec.Struct, frozen=True, gc=False, order=True):
 
     def __str__(self) -> str:
         """Dollars with up to twelve decimals and no exponent: 172,500,000 picodollars print as ``0.0001725``."""
-        whole, part = divmod(abs(self.pico), PICO)
-        sign = "-" if self.pico < 0 else ""
-        return f"{sign}{whole}.{part:012d}".rstrip("0") if part else f"{sign}{whole}"
+        return _in_dollars(self.pico)
+
+
+@lru_cache(4096)
+def _in_dollars(pico: int) -> str:
+    whole, part = divmod(abs(pico), PICO)
+    sign = "-" if pico < 0 else ""
+    return f"{sign}{whole}.{part:012d}".rstrip("0") if part else f"{sign}{whole}"
 
 
 ZERO = Money(0)

@@ -155,7 +155,7 @@ def _reached_out(outcome: Outcome, route: Route) -> str:
     if outcome.served_by and beyond.searching_model(outcome.served_by):
         return _SEARCHES.format(outcome.served_by[:80])
     if not outcome.tools:
-        called = outcome.ending == "tools" or any(finish.lower() in _CALLED for finish in outcome.finishes)
+        called = outcome.ending == "tools" or not _CALLED.isdisjoint(map(str.lower, outcome.finishes))
         return "a tool was called, by no name" if called else ""
     others = sorted(set(outcome.tools) - set(route.tools))
     return f"tool {others[0][:80]} is not among route.tools: its calls are not kept" if others else ""

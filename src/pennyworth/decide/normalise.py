@@ -7,6 +7,7 @@ with a backtick, may be code and keeps its spaces and its case; a line with a do
 
 from __future__ import annotations
 
+import operator
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -49,7 +50,7 @@ def normalise_messages(fields: Mapping[str, Any], spec: CacheSpec) -> Mapping[st
     if not isinstance(messages, list):
         return fields
     folded = [_turn(message, spec) for message in messages]
-    if all(after is before for after, before in zip(folded, messages, strict=True)):
+    if all(map(operator.is_, folded, messages)):
         return fields
     return {**fields, "messages": folded}
 

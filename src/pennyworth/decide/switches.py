@@ -14,6 +14,8 @@ _SLICES: dict[str, int] = {
 
 def allows(layer: Layer, route: Route, plan: Plan, control: Control, key: bytes) -> bool:
     """Whether the layer is on for this key. A key allowed at some per cent is allowed at every higher one."""
+    if not (control.switches or route.switches or plan.switches):
+        return True
     percent = effective(layer, route, plan, control).percent
     if percent >= 100.0:
         return True

@@ -19,5 +19,4 @@ class SystemClock:
             self._latest = now
         return self._latest
 
-    def mono_ns(self) -> int:
-        return time.monotonic_ns()
+    mono_ns = staticmethod(time.monotonic_ns)

@@ -32,12 +32,14 @@ class Flights:
     def add(self, flight: Flight, key: Key | None, epoch: int) -> None:
         self._all.add(flight)
         if key is not None:
+            flight.shared_under = (key, epoch)
             self._shared[key, epoch] = flight
 
-    def remove(self, flight: Flight, key: Key | None, epoch: int) -> None:
+    def remove(self, flight: Flight) -> None:
         self._all.discard(flight)
-        if key is not None and self._shared.get((key, epoch)) is flight:
-            del self._shared[key, epoch]
+        under = flight.shared_under
+        if under is not None and self._shared.get(under) is flight:
+            del self._shared[under]
 
     def abort(self, why: str) -> list[asyncio.Task[None]]:
         """Ends every flight; readers are told why. Returns the tasks that are ending."""

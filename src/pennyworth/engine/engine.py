@@ -120,8 +120,7 @@ class Engine:
         key = p.exact if p.shares else None
         flight = Flight()
         self.flights.add(flight, key, p.epoch)
-        flight.task = asyncio.get_running_loop().create_task(self._pilot.fly(flight, p))
-        flight.task.add_done_callback(lambda _: self.flights.remove(flight, key, p.epoch))
+        flight.task = asyncio.get_running_loop().create_task(self._pilot.fly(flight, p, self.flights))
         return flight
 
     def _ask_again(self, p: Passage, flight: Flight) -> Flight | None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from pennyworth.money import Usage
 from pennyworth.outcome import Kept, Outcome, Served
+from pennyworth.request import Key
 from pennyworth.wire.replay import hide_usage
 
 _READ_AHEAD = 256 * 1024
@@ -24,6 +25,7 @@ class Flight:
     headers: the provider's.
     blocks, bare: the events so far, and the same without the usage nobody asked for.
     pushed: bytes so far. ``usage``: the tokens of the reply, estimated where the provider gave none.
+    shared_under: the key and epoch by which others find it.
     outcome: set at the terminal event; ``over`` once nothing more will come.
     stand_in: a kept answer to give instead, and how it is ``served``: it came meanwhile, or the provider fails.
     """
@@ -38,6 +40,7 @@ class Flight:
         self.blocks: list[bytes] = []
         self.bare: list[bytes] = []
         self.task: asyncio.Task[None] | None = None
+        self.shared_under: tuple[Key, int] | None = None
         self.aborted = ""
         self.wanted = True
         self._flying = False

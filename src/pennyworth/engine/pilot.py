@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pennyworth.decide import trouble
 from pennyworth.engine.books import Books
+from pennyworth.engine.coalesce import Flights
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
@@ -28,8 +29,9 @@ class Pilot:
         self._books = books
         self._keeper = keeper
 
-    async def fly(self, flight: Flight, p: Passage) -> None:
-        """The whole flight. It ends with the leader's receipt written and every reader told, whatever happens."""
+    async def fly(self, flight: Flight, p: Passage, flights: Flights) -> None:
+        """The whole flight. It ends with the leader's receipt written and every reader told, whatever happens, and is
+        one of the ``flights`` until then."""
         try:
             if flight.take_off() and await self._look_again(flight, p):
                 return
@@ -43,6 +45,7 @@ class Pilot:
             self._land(flight, p, Outcome(ending="cut", status=0, fault="the gateway itself failed"))
         finally:
             flight.finish()
+            flights.remove(flight)
 
     async def _look_again(self, flight: Flight, p: Passage) -> bool:
         """Another flight may have kept the answer while a store that suspends was being asked."""

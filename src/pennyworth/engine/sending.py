@@ -73,8 +73,10 @@ class Sending:
     async def _receive(self, exchange: Exchange) -> None:
         self._status = exchange.status
         self._flight.headers = tuple(exchange.headers)
-        self._request_id = dict(exchange.headers).get("x-request-id", "")
-        self._streamed = exchange.status == 200 and _is_stream(exchange.headers)
+        headers = dict(exchange.headers)
+        self._request_id = headers.get("x-request-id", "")
+        events = headers.get("content-type", "").startswith("text/event-stream")
+        self._streamed = events and exchange.status == 200
         splitter = EventSplitter()
         while data := await exchange.read():
             self._take(data)
@@ -164,7 +166,7 @@ class Sending:
                 outcome,
                 first_byte_ms=first_ms,
                 total_ms=total_ms,
-                edits=tuple(edit.field for edit in self._edits),
+                edits=tuple([edit.field for edit in self._edits]) if self._edits else (),
             )
         )
 
@@ -180,11 +182,7 @@ def call_for(request: Request, target: Target, changes: tuple[Edit, ...]) -> Cal
     headers = [("content-type", "application/json"), *request.vary, *provider.headers]
     if authorization:
         headers.append(("authorization", authorization))
-    present = tuple(edit.field for edit in changes if edit.field in request.fields)
-    body = edits.apply(request.body, changes, present) if changes else request.body
+    body = request.body
+    if changes:
+        body = edits.apply(body, changes, tuple([edit.field for edit in changes if edit.field in request.fields]))
     return Call(target=target, path=chat.PATH, headers=tuple(headers), body=body, stream=request.stream)
-
-
-def _is_stream(headers: object) -> bool:
-    assert isinstance(headers, (list, tuple))
-    return any(name == "content-type" and value.startswith("text/event-stream") for name, value in headers)

@@ -175,8 +175,10 @@ class ChatRecorder:
             return "error"
         if not ended or len(self._finishes) < max(self._choices, expected, 1):
             return "cut"
-        endings = {_ending_of(reason) for reason in self._finishes.values()}
-        worst: Ending = next((worst for worst in WORST_FIRST if worst in endings), "complete")
+        endings = [_ending_of(reason) for reason in self._finishes.values()]
+        worst: Ending = endings[0]
+        if len(endings) > 1:
+            worst = next((worst for worst in WORST_FIRST if worst in endings), "complete")
         # OpenAI ends a call forced by ``tool_choice`` with "stop".
         return "tools" if self._calls and worst == "complete" else worst
 
@@ -217,8 +219,9 @@ class ChatRecorder:
             self._see(choice)
 
     def _count(self, usage: msgspec.Raw) -> None:
-        self._usage = read_usage(usage) or self._usage
-        self._searched = self._searched or reached_out(usage)
+        raw = bytes(usage)
+        self._usage = read_usage(raw) or self._usage
+        self._searched = self._searched or reached_out(raw)
 
     def _see_extras(self, body: Body) -> None:
         groq = body.x_groq

@@ -49,7 +49,7 @@ _NOTHING = _OutputDetails()
 _NO_TOOLS = _ServerTools()
 
 
-def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
+def read_usage(raw: bytes) -> Usage | None:
     """The usage, or ``None`` when it is absent, malformed or negative: then it has to be estimated."""
     try:
         found = _USAGE(raw)
@@ -72,8 +72,10 @@ def read_usage(raw: bytes | msgspec.Raw) -> Usage | None:
     return usage if _plausible(usage) else None
 
 
-def reached_out(raw: bytes | msgspec.Raw) -> bool:
+def reached_out(raw: bytes) -> bool:
     """The usage says that the provider searched or ran tools of its own."""
+    if b"server_tool" not in raw and b"num_s" not in raw and b"\\" not in raw:
+        return False  # nearly always: none of the names is there, spelled out or escaped
     try:
         found = _REACH(raw)
     except (msgspec.DecodeError, UnicodeDecodeError):
