@@ -81,7 +81,11 @@ class Flight:
         """Hands events on; the reply counts as begun from here on."""
         block = b"".join(events)
         self.blocks.append(block)
-        self.bare.append(b"".join([hide_usage(event) for event in events]) if b'"usage"' in block else block)
+        if b'"usage"' in block:
+            bare = b"".join([hide_usage(event) if b'"usage"' in event else event for event in events])
+        else:
+            bare = block
+        self.bare.append(bare)
         self.pushed += len(block)
         self._wake()
 

@@ -104,8 +104,7 @@ class Sending:
         return UpstreamError("too_large", self._target.name, message)
 
     def _pass(self, events: list[bytes]) -> None:
-        for event in events:
-            self._recorder.feed(event)
+        self._recorder.feed_all(events)
         if self._landed:
             return  # what comes after the terminal event reaches nobody; the recorder holds it against the reply
         self._held += events
