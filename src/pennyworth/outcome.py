@@ -150,7 +150,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="receipt"
         saved: by layer; negative where a layer cost more than it saved. Zero entries are left out.
         notes: what of ours failed meanwhile ("store: slow, skipped").
         age_s, ttl_s: of the answer given, on a hit.
-        key: the first 16 hex digits of the exact key, to find and purge it by.
+        key: the first 16 hex digits of the exact key, to find and purge it by; on a hit, of the wording that was answered.
         end_user: keyed hash of the caller's ``user`` field.
         parent: the receipt this one is late work for.
     """

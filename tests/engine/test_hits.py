@@ -260,3 +260,27 @@ async def test_cached_and_reasoning_tokens_are_charged_as_such(house: MakeHouse)
     h = await house([reply(json=chat_json("x", usage=usage))])
     await h.ask("q")
     assert h.last().spent.pico == 976 * 150_000 + 1024 * 75_000 + 100 * 600_000
+
+
+async def test_all_wordings_share_one_entry_and_each_switch_decides_for_itself(house: MakeHouse) -> None:
+    h = await house(then=ANSWER)
+    await h.ask("a  b ")
+    assert "detail=exact" in (await h.ask("a  b ")).cache
+    assert "detail=normalised" in (await h.ask("a b")).cache
+    assert "detail=normalised" in (await h.ask(" a b")).cache
+    assert len(h.upstream.calls) == 1
+    assert h.runtime.parts.store.usage().entries == 1
+    only = await house(then=ANSWER, switches={"exact": OFF})
+    await only.ask("a  b ")
+    assert "detail=normalised" in (await only.ask("a b")).cache
+    assert "hit" not in (await only.ask("a  b ")).cache, "the same wording is the exact layer's business"
+
+
+async def test_a_purge_by_the_key_on_any_hits_receipt_takes_the_answer_away(house: MakeHouse) -> None:
+    for wording in ("a  b ", "a b", " a b"):
+        h = await house(then=ANSWER)
+        await h.ask("a  b ")
+        assert "; hit;" in (await h.ask(wording)).cache
+        key = h.last().key
+        h.engine.keeper.change(lambda row, h=h, key=key: invalidate.purge(row, "key", key, h.clock.now_s))
+        assert "; hit;" not in (await h.ask(wording)).cache

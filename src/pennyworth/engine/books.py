@@ -185,7 +185,7 @@ class Books:
             kind=answer.kind if answer else "",
             age_s=round(view.wall_s - answer.created_s, 3) if answer else 0.0,
             ttl_s=p.ttl_s,
-            key=p.name,
+            key=answer.key if answer else p.name,
             answer=answer.id if answer else "",
             tags=request.tags,
             end_user=self._keyring.pseudonym("end user", request.end_user) if request.end_user else "",
