@@ -4,7 +4,7 @@
 
 Appending is timed in rounds (median, and the quickest and slowest round); folding goes the whole way from journal
 files to the ledger; totals are asked over 30 days of receipts of 5 scopes, 4 models, half of them hits. "In passes" is
-how a worker folds while it serves: what half a second brought, alone and beside a thread that keeps the interpreter busy.
+how a worker folds while it serves: what a moment brought, alone and beside a thread that keeps the interpreter busy.
 """
 
 from __future__ import annotations

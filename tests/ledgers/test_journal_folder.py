@@ -11,7 +11,7 @@ from pennyworth.errors import StoreError
 from pennyworth.ledgers.balance import balances
 from pennyworth.ledgers.folder import JournalFolder, outcome_unknown
 from pennyworth.ledgers.journal import FileJournal
-from pennyworth.ledgers.segment_book import OpenIntent
+from pennyworth.ledgers.segment_book import OpenIntent, Progress, Stretch
 from pennyworth.ledgers.segments import segments_in
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.money import Money
@@ -75,6 +75,37 @@ def test_the_thread_folds_own_segments_soon_and_those_of_others_at_start(books: 
     folder.close()
     assert books.ledger.receipt("later") is not None
     assert "pennyworth-folder" not in {thread.name for thread in threading.enumerate()}
+
+
+class LedgerOfABusyWorker(SqliteLedger):
+    """Whenever it is asked or told something, something more has been appended."""
+
+    appended = 0
+    stretches = 0
+
+    def append(self) -> None:
+        if self.appended < 50:
+            self.journal.append(paid(f"r{self.appended}"))
+            self.appended += 1
+
+    def progress(self, segment: str) -> Progress:
+        self.append()
+        return super().progress(segment)
+
+    def fold_stretch(self, stretch: Stretch) -> bool:
+        self.append()
+        self.stretches += 1
+        return super().fold_stretch(stretch)
+
+
+def test_what_is_appended_while_others_are_folded_waits_for_the_next_pass(tmp_path: Path) -> None:
+    ledger = LedgerOfABusyWorker(tmp_path / "ledger.sqlite")
+    ledger.journal = FileJournal(tmp_path / "journal", "mine")
+    ledger.append()
+    folder = JournalFolder(tmp_path / "journal", ledger, worker="mine", on_trouble=pytest.fail)
+    for passes in (1, 2, 3):
+        folder.fold_own()
+        assert (ledger.stretches, everything(ledger).requests) == (passes, 2 * passes)
 
 
 def test_segments_are_removed_when_they_are_folded_and_nobody_writes_them(books: Books) -> None:

@@ -2,8 +2,16 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import pytest
+
+from pennyworth.outcome import Kept
+from pennyworth.stores.backlog import Backlog
+from pennyworth.stores.database import Database
 from pennyworth.stores.null import NullStore
+from pennyworth.stores.schema import SCHEMA
+from pennyworth.stores.seal import Seal
 from pennyworth.stores.sqlite import SqliteStore
+from pennyworth.stores.writer import Writer
 from pennyworth.testing.contract_store import StoreContract
 from pennyworth.testing.entries import NOW_S, kept, key_of
 from pennyworth.view import Control
@@ -54,7 +62,7 @@ async def test_a_question_read_while_puts_are_being_written_outlasts_the_puts_ma
     holder = sqlite3.connect(tmp_path / "cache.db", isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     await store.put(kept("the writer waits for the lock with this one in its hand"))
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.6)
     for number in range(20):
         await store.get(key_of(f"q{number}"), NOW_S)
     for number in range(500):
@@ -94,6 +102,29 @@ async def test_a_store_far_from_its_limits_is_not_written_by_reading(tmp_path):
     assert other.execute("PRAGMA data_version").fetchone() == before
     other.close()
     await store.close()
+
+
+class Refilled(Backlog):
+    """A busy server's: whenever something has been written, something more has come."""
+
+    written = 0
+
+    def done(self, batch: list[Kept]) -> None:
+        super().done(batch)
+        self.written += len(batch)
+        if self.written < 50:
+            self.add(kept(f"q{self.written}"))
+
+
+def test_puts_that_come_while_others_are_written_wait_for_the_next_turn(tmp_path):
+    database = Database(tmp_path / "cache.db", SCHEMA, pytest.fail, read_s=0.03, write_s=1.0)
+    backlog = Refilled(10**6)
+    backlog.add(kept("q0"))
+    writer = Writer(database, Seal(b"secret"), backlog, max_entries=100, max_bytes=10**6)
+    writer.open()
+    writer.end()
+    writer.run()
+    assert (backlog.written, len(backlog)) == (1, 1)
 
 
 async def test_lower_limits_at_the_next_start_are_kept_to(tmp_path):

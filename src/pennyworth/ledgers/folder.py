@@ -34,7 +34,7 @@ class JournalFolder:
         ledger: SegmentBook,
         *,
         worker: str = "",
-        interval_s: float = 0.5,
+        interval_s: float = 1.0,
         on_trouble: Callable[[str], None],
     ) -> None:
         self._folder = Path(folder)
@@ -108,7 +108,8 @@ class JournalFolder:
             if size == self._offsets.get(segment) and not ended:
                 return
             offset = self._ledger.progress(segment.name).offset
-            while offset != size or ended:
+            # What is appended meanwhile has the next pass, or passes would be small under load.
+            while offset < size or ended:
                 next_offset = self._fold_stretch(segment, path, offset, ended)
                 if next_offset == offset:
                     break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import islice
 
 from pennyworth.outcome import Kept
 from pennyworth.request import Key
@@ -40,12 +41,12 @@ class Backlog:
     def batch(self, count: int) -> list[Kept]:
         """The longest waiting, which stay here until they are ``done``."""
         with self._changing:
-            return [kept for kept, _ in zip(self._waiting.values(), range(count), strict=False)]
+            return list(islice(self._waiting.values(), count))
 
     def done(self, batch: list[Kept]) -> None:
         """These are written, or cannot be. One that was put again meanwhile stays."""
-        with self._changing:
-            for kept in batch:
+        for kept in batch:
+            with self._changing:  # for each by itself: whoever puts meanwhile would wait for all of them
                 if self._waiting.get(kept.key) is kept:
                     del self._waiting[kept.key]
                     self._bytes -= _size(kept)

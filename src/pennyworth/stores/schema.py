@@ -66,7 +66,7 @@ and a purge can as well look at all keys in turn."""
 
 _SETTINGS = (
     "synchronous = NORMAL",
-    "cache_size = -8192",
+    "cache_size = -4096",
     "temp_store = MEMORY",
     "wal_autocheckpoint = 4000",
     "journal_size_limit = 33554432",

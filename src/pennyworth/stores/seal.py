@@ -22,19 +22,15 @@ PER_ANSWER = 260
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A kept answer, ready to be written."""
+    """A kept answer, ready to be written. ``size``: bytes its answer counts for."""
 
     key: Key
     answer: Answer
     dead_s: float
     head: bytes
     body: bytes
+    size: int
     mac: bytes
-
-    @property
-    def size(self) -> int:
-        """Bytes its answer counts for."""
-        return PER_ANSWER + len(self.body) + sum(len(tag) + 10 for tag in self.answer.tags)
 
 
 class Seal:
@@ -54,14 +50,16 @@ class Seal:
         bodies: dict[int, bytes] = {}  # by identity: the batch holds every answer while this runs
         rows = []
         for kept in batch:
+            answer = kept.answer
             try:
-                body = bodies.get(id(kept.answer)) or bodies.setdefault(id(kept.answer), self._body(kept.answer))
+                body = bodies.get(id(answer)) or bodies.setdefault(id(answer), self._body(answer))
                 head = self._encode((kept.tier, kept.expires_s, kept.stale_s, kept.asks))
             except (ValueError, OverflowError):
                 continue
             dead_s = kept.expires_s + kept.stale_s
             if not math.isnan(dead_s):
-                rows.append(Row(kept.key, kept.answer, dead_s, head, body, self._mac(kept.key, head, body)))
+                size = PER_ANSWER + len(body) + (sum(len(tag) + 10 for tag in answer.tags) if answer.tags else 0)
+                rows.append(Row(kept.key, answer, dead_s, head, body, size, self._mac(kept.key, head, body)))
         return rows
 
     def open(self, key: Key, head: bytes, mac: bytes, scope: bytes, body: bytes) -> Kept | None:

@@ -12,6 +12,7 @@ from collections import deque
 from concurrent.futures import Future
 
 from pennyworth.errors import ConfigError, StoreError
+from pennyworth.outcome import Kept
 from pennyworth.request import Key
 from pennyworth.stores import purging
 from pennyworth.stores.backlog import Backlog
@@ -23,12 +24,13 @@ from pennyworth.stores.schema import PER_KEY, TOTALS, load_totals, totals_of
 from pennyworth.stores.seal import Seal
 from pennyworth.view import Control
 
-_GATHER_S = 0.25
-"""How long a turn waits for company: a put costs far less in a full batch than alone."""
+_GATHER_S = 0.4
+"""How long a turn waits for company: a put costs far less in a full batch than alone. Others are to see it within a second."""
 
 _TURN_S = 1.0
-_BATCH = 2048
+_BATCH = 4096
 _MARKS = 8192
+_KILLS_NOTHING = Control()
 
 
 class Writer(threading.Thread):
@@ -64,7 +66,8 @@ class Writer(threading.Thread):
             self._stumble(f"{error}")
 
     def nudge(self) -> None:
-        self._wake.set()
+        if not self._wake.is_set():  # it nearly always is while there is much to do, and asking costs a tenth
+            self._wake.set()
 
     def note_read(self, key: Key) -> None:
         """A key was read: it deserves another round. Of more than a few thousand the last are remembered."""
@@ -119,19 +122,26 @@ class Writer(threading.Thread):
             self._database.on_trouble(words)
 
     def _write_backlog(self) -> None:
-        while batch := self._backlog.batch(_BATCH):
-            sealed = self._seal.close(batch)
-            self.lost += len(batch) - len(sealed)
-            fitting = [row for row in sealed if row.size + PER_KEY <= self._limits.bytes]
-            with self._database.transaction() as db:
-                totals = load_totals(db)
-                write(db, fitting, totals)
-                if self._limits.are_near(totals):
-                    self._mark(db, {kept.key for kept in batch})
-                    evict(db, self._limits, totals)
-                totals.save(db)
-            self._backlog.done(batch)
-            self._swept = self._swept and not any(self._control.kills(row.answer, row.key.hex()) for row in fitting)
+        """All that was put before. What comes meanwhile has the next turn, or batches would be small under load."""
+        full = True
+        while full and (batch := self._backlog.batch(_BATCH)):
+            self._write(batch)
+            full = len(batch) == _BATCH
+
+    def _write(self, batch: list[Kept]) -> None:
+        sealed = self._seal.close(batch)
+        self.lost += len(batch) - len(sealed)
+        fitting = [row for row in sealed if row.size + PER_KEY <= self._limits.bytes]
+        with self._database.transaction() as db:
+            totals = load_totals(db)
+            write(db, fitting, totals)
+            if self._limits.are_near(totals):
+                self._mark(db, {kept.key for kept in batch})
+                evict(db, self._limits, totals)
+            totals.save(db)
+        self._backlog.done(batch)
+        if self._swept and not purging.selects_the_same(self._control, _KILLS_NOTHING):
+            self._swept = not any(self._control.kills(row.answer, row.key.hex()) for row in fitting)
 
     def _write_marks(self) -> None:
         """Of reads that no put came after: another process's puts may push out what they deserve to keep."""
