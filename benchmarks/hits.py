@@ -117,7 +117,7 @@ def answers(plan: Plan, keyring: Keyring, numbers: Iterable[int]) -> Iterator[Ke
             kind="static",
             key=key.hex()[:16],
         )
-        yield Kept(key=key, tier="exact", answer=answer, expires_s=now_s + 86_400)
+        yield Kept(key=key, answer=answer, expires_s=now_s + 86_400)
 
 
 def _measure(

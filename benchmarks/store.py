@@ -71,7 +71,7 @@ def entry(number: int, chance: random.Random) -> Kept:
         kind="other",
         key=f"{chance.getrandbits(64):016x}",
     )
-    return Kept(key=Key(chance.randbytes(32)), tier="exact", answer=answer, expires_s=NOW_S + 3600 + number)
+    return Kept(key=Key(chance.randbytes(32)), answer=answer, expires_s=NOW_S + 3600 + number)
 
 
 async def cpu_of_gets(store: Store, keys: list[Key], found: bool) -> float:

@@ -89,11 +89,10 @@ class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class Kept(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A key that leads to an answer until ``expires_s`` (wall clock); for ``stale_s`` longer it may stand in for an error.
 
-    ``tier`` is how the key was made: ``exact`` or ``normalised``. ``asks``: how often the question was asked so far.
+    ``asks``: how often the question was asked so far.
     """
 
     key: Key
-    tier: Literal["exact", "normalised"]
     answer: Answer
     expires_s: float
     stale_s: float = 0.0

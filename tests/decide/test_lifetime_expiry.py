@@ -34,7 +34,7 @@ def kept(*, created_s: float = NOW, expires_s: float = NOW + HOUR, asks: int = 1
         id="a", form="chat", scope="s", model="m", target="p/m", raw=b"{}", streamed=False, usage=Usage(),
         priced_at_s=created_s, created_s=created_s, asked_epoch=0, kind="other",
     )  # fmt: skip
-    return Kept(key=Key(b"k" * 32), tier="exact", answer=answer, expires_s=expires_s, stale_s=stale_s, asks=asks)
+    return Kept(key=Key(b"k" * 32), answer=answer, expires_s=expires_s, stale_s=stale_s, asks=asks)
 
 
 @pytest.mark.parametrize(

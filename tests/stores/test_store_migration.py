@@ -65,7 +65,7 @@ PRAGMA user_version = 1;
 """As Pennyworth of November 2026 created it."""
 
 SHARED = kept("exact", 3_000, id="shared", tags=("faq", "größe 尺寸"))
-ALIAS = Kept(key=key_of("alias"), tier="normalised", answer=SHARED.answer, expires_s=NOW_S + 500)
+ALIAS = Kept(key=key_of("alias"), answer=SHARED.answer, expires_s=NOW_S + 500)
 PLAIN = kept("plain", model="large", expires_s=NOW_S + 900)
 ENTRIES = [SHARED, ALIAS, PLAIN]
 
@@ -87,7 +87,7 @@ def put_1(db: sqlite3.Connection, entry: Kept) -> None:
     """As the writer of schema 1 did it."""
     answer = entry.answer
     body = msgspec.msgpack.encode(answer)
-    head = msgspec.msgpack.encode((entry.tier, entry.expires_s, entry.stale_s, entry.asks))
+    head = msgspec.msgpack.encode(("exact", entry.expires_s, entry.stale_s, entry.asks))
     secret = hmac.digest(b"secret", b"pennyworth store/1", "sha256")
     db.execute(
         "INSERT OR IGNORE INTO answers (id, scope, model, asked_key, created_s, asked_epoch, size, body)"

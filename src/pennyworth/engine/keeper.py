@@ -64,7 +64,7 @@ class Keeper:
             return
         self._state.counters.kept += 1
         assert p.under is not None
-        kept = Kept(key=p.under, tier="exact", answer=answer, expires_s=expires_s, stale_s=p.route.stale_if_error_s)
+        kept = Kept(key=p.under, answer=answer, expires_s=expires_s, stale_s=p.route.stale_if_error_s)
         await self._try(kept)
         await self._similar.add(kept, p.request)
 

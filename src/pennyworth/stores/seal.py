@@ -1,6 +1,6 @@
 """How a kept answer becomes bytes in a row, and how a row proves that it is ours.
 
-Each key's row carries an HMAC over key, head (tier, expiry, asks) and the whole answer: a flipped bit, a cut value, a row
+Each key's row carries an HMAC over key, head (expiry, asks) and the whole answer: a flipped bit, a cut value, a row
 moved to another key or written under another secret reads as "not there".
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hmac
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
@@ -40,7 +39,8 @@ class Seal:
         self._proof = Mac(hmac.digest(secret, b"pennyworth store/1", "sha256"))
         self._encode = msgspec.msgpack.Encoder().encode
         self._answer = msgspec.msgpack.Decoder(Answer).decode
-        self._head = msgspec.msgpack.Decoder(tuple[Literal["exact", "normalised"], float, float, int]).decode
+        self._head = msgspec.msgpack.Decoder(tuple[float, float, int]).decode
+        self._first_head = msgspec.msgpack.Decoder(tuple[str, float, float, int]).decode
 
     def close(self, batch: Sequence[Kept]) -> list[Row]:
         """Those that a row can hold: not text that is no Unicode, nor a time that is no number.
@@ -53,7 +53,7 @@ class Seal:
             answer = kept.answer
             try:
                 body = bodies.get(id(answer)) or bodies.setdefault(id(answer), self._body(answer))
-                head = self._encode((kept.tier, kept.expires_s, kept.stale_s, kept.asks))
+                head = self._encode((kept.expires_s, kept.stale_s, kept.asks))
             except (ValueError, OverflowError):
                 continue
             dead_s = kept.expires_s + kept.stale_s
@@ -68,12 +68,18 @@ class Seal:
             if not hmac.compare_digest(mac, self._mac(key, head, body)):
                 return None
             answer = self._answer(body)
-            tier, expires_s, stale_s, asks = self._head(head)
+            expires_s, stale_s, asks = self._read_head(head)
         except (TypeError, ValueError, msgspec.MsgspecError):  # a damaged row may hold values of any type
             return None
         if scope != answer.scope.encode():
             return None
-        return Kept(key=key, tier=tier, answer=answer, expires_s=expires_s, stale_s=stale_s, asks=asks)
+        return Kept(key=key, answer=answer, expires_s=expires_s, stale_s=stale_s, asks=asks)
+
+    def _read_head(self, head: bytes) -> tuple[float, float, int]:
+        try:
+            return self._head(head)
+        except msgspec.ValidationError:  # one written under schema 1 begins with a word that nobody needs any more
+            return self._first_head(head)[1:]
 
     def _body(self, answer: Answer) -> bytes:
         if math.isnan(answer.created_s) or not -(2**63) <= answer.asked_epoch < 2**63:

@@ -60,7 +60,7 @@ class StoreContract:
             streamed=True,
             revision="r2",
         )
-        whole = msgspec.structs.replace(whole, tier="normalised", asks=3)
+        whole = msgspec.structs.replace(whole, asks=3)
         odd = kept("odd bytes", raw=bytes(range(256)) * 3, usage=Usage(), scope="", model="模型", created_s=0.1 + 0.2)
         for entry in (whole, odd):
             await store.put(entry)
@@ -101,7 +101,7 @@ class StoreContract:
     async def test_two_keys_lead_to_one_answer_that_is_kept_once(self, folder: Path) -> None:
         store = self.make_store(folder)
         exact = kept("exact", 50_000, id="shared")
-        alias = Kept(key=key_of("alias"), tier="normalised", answer=exact.answer, expires_s=NOW_S + 30)
+        alias = Kept(key=key_of("alias"), answer=exact.answer, expires_s=NOW_S + 30)
         await store.put(exact)
         await store.put(alias)
         assert await store.get(exact.key, NOW_S) == exact
@@ -115,7 +115,7 @@ class StoreContract:
         store = self.make_store(folder)
         exact = kept("exact", 50_000, id="shared")
         await store.put(exact)
-        await store.put(Kept(key=key_of("alias"), tier="normalised", answer=exact.answer, expires_s=NOW_S + 500))
+        await store.put(Kept(key=key_of("alias"), answer=exact.answer, expires_s=NOW_S + 500))
         await eventually(lambda: store.usage().entries == 2)
         assert await store.sweep(Control(), NOW_S + 100) == 1
         assert await store.get(key_of("alias"), NOW_S + 100) is not None

@@ -43,7 +43,7 @@ def kept(name: str, size: int = 100, *, expires_s: float = NOW_S + 60.0, stale_s
     """A kept answer of ``size`` bytes under the key of that name; ``answer`` sets fields of its ``Answer``."""
     fields = {"id": f"id of {name}", "raw": name.encode().ljust(size, b"-"), **answer}
     answered = msgspec.structs.replace(_ANSWER, **fields)
-    return Kept(key=key_of(name), tier="exact", answer=answered, expires_s=expires_s, stale_s=stale_s)
+    return Kept(key=key_of(name), answer=answered, expires_s=expires_s, stale_s=stale_s)
 
 
 async def eventually(what: Callable[[], object], within_s: float = 3.0) -> None:
