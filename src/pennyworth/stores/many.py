@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import chain
 
-_ROWS = 1024
-"""Rows a statement at most; with 13 columns they stay far below SQLite's 32,766 parameters."""
+_ROWS = 128
+"""Rows a statement at most. Larger ones are no faster, and their parameters stay in memory with the prepared statement:
+1,024 rows of 13 columns took 25 MB more (``docs/decisions/0004-journal-and-ledger.md``)."""
 
 
 def write_many(db: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:

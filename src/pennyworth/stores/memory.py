@@ -93,7 +93,7 @@ class MemoryStore:
         """The same, with the copy of its answer that is already here, if there is one; counted in."""
         answer, keys = self._answers.get(kept.answer.id, (kept.answer, 0))
         self._bytes += _PER_KEY if keys else _PER_KEY + _size(answer)
-        if answer != kept.answer:  # an id used twice: never give one answer for another
+        if answer is not kept.answer and answer != kept.answer:  # an id used twice: never give one answer for another
             self._bytes += _size(kept.answer) - _size(answer)
             answer = kept.answer
         self._answers[answer.id] = (answer, keys + 1)
@@ -108,7 +108,8 @@ class MemoryStore:
 
 
 def _size(answer: Answer) -> int:
-    return _PER_ANSWER + len(answer.raw) + sum(map(len, answer.tags)) + sum(map(len, answer.masks))
+    size = _PER_ANSWER + len(answer.raw)
+    return size + sum(map(len, answer.tags + answer.masks)) if answer.tags or answer.masks else size
 
 
 def _is_dead(kept: Kept, control: Control, now_s: float) -> bool:

@@ -58,7 +58,7 @@ class TieredStore:
     async def put(self, kept: Kept) -> None:
         """Into L1 whatever happens; ``StoreError`` then tells that L2 has not got it."""
         await self.l1.put(kept)
-        if not self._writing.allows():
+        if self._writing.reason and not self._writing.allows():
             raise StoreError(f"{self._writing.reason}, skipped")
         started = self._clock()
         try:
@@ -82,7 +82,7 @@ class TieredStore:
         await self.l2.close()
 
     async def _get_far(self, key: Key, now_s: float) -> Kept | None:
-        if not self._reading.allows():
+        if self._reading.reason and not self._reading.allows():
             raise StoreError(f"{self._reading.reason}, skipped")
         started = self._clock()
         try:
@@ -105,5 +105,5 @@ class TieredStore:
         took_s = self._clock() - started
         if took_s > self._slow_s:
             breaker.trip(f"slow: a {what} took {took_s * 1000:.0f} ms")
-        else:
+        elif breaker.reason:
             breaker.reset()
