@@ -284,3 +284,15 @@ async def test_a_purge_by_the_key_on_any_hits_receipt_takes_the_answer_away(hous
         key = h.last().key
         h.engine.keeper.change(lambda row, h=h, key=key: invalidate.purge(row, "key", key, h.clock.now_s))
         assert "; hit;" not in (await h.ask(wording)).cache
+
+
+async def test_a_routes_own_lifetime_never_keeps_what_is_about_this_moment(house: MakeHouse) -> None:
+    """Nor does it make a fact that may change last longer than its class allows."""
+    h = await house(then=ANSWER, routes=(Route(ttl_s=7200.0),))
+    for _ in range(2):
+        assert "hit" not in (await h.ask("What is the weather in Hanoi right now?")).cache
+    await h.ask("Who is the latest prime minister?")
+    await h.ask("What do you sell?")
+    h.clock.now_s += 3600
+    assert "; hit;" in (await h.ask("What do you sell?")).cache
+    assert "; hit;" not in (await h.ask("Who is the latest prime minister?")).cache

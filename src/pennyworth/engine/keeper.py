@@ -37,11 +37,9 @@ class Keeper:
         if not verdict.kept or p.under is None:
             self._state.not_kept(verdict.reason)
             return
-        kind = lifetime.classify(chat.question(p.request), self._rules)
+        kind = lifetime.on_route(lifetime.classify(chat.question(p.request), self._rules), p.route)
         now = self._state.clock.wall_s()
-        expires = (
-            lifetime.expires(kind, now, 1, now, p.view.plan.cache) if p.route.ttl_s is None else now + p.route.ttl_s
-        )
+        expires = lifetime.expires(kind, now, 1, now, p.view.plan.cache)
         if expires <= now:
             self._state.not_kept(f"{kind.name} questions are not kept")
             return
