@@ -21,7 +21,7 @@ from benchmarks.questions import MODEL, body
 from benchmarks.sheet import Cell, Sheet
 from benchmarks.upstream import completion
 from pennyworth.config import load
-from pennyworth.decide import admit
+from pennyworth.decide import admit, normalise
 from pennyworth.decide.key import Keyring
 from pennyworth.money import Usage
 from pennyworth.outcome import Answer, Kept
@@ -100,8 +100,9 @@ def answers(plan: Plan, keyring: Keyring, numbers: Iterable[int]) -> Iterator[Ke
     caller, now_s, raw = Caller(plan.keys[0].scope), time.time(), completion()
     for number in numbers:
         request = chat.read_request(body(f"{_SALT}-{number}"), {}, caller)
-        key = keyring.exact(request, target, route.name, 0)
-        assert key is not None
+        normal = normalise.normalise_messages(request.fields, plan.cache)
+        keys = keyring.keys(request, normal, target, route.name, 0)
+        assert keys is not None
         answer = Answer(
             id=f"a-{number}",
             form="chat",
@@ -115,9 +116,9 @@ def answers(plan: Plan, keyring: Keyring, numbers: Iterable[int]) -> Iterator[Ke
             created_s=now_s,
             asked_epoch=0,
             kind="static",
-            key=key.hex()[:16],
+            key=keys.exact.hex()[:16],
         )
-        yield Kept(key=key, answer=answer, expires_s=now_s + 86_400)
+        yield Kept(key=keys.normal, answer=answer, expires_s=now_s + 86_400)
 
 
 def _measure(

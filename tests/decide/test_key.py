@@ -31,12 +31,18 @@ CALLER = Caller("team-a")
 HEAD = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hello"}]'
 
 
+def exact(keyring: Keyring, request: Request, target: Target, route: str, epoch: int) -> Key | None:
+    """The key of a request that is taken for its own normal form."""
+    keys = keyring.keys(request, request.fields, target, route, epoch)
+    return keys.exact if keys else None
+
+
 def read(body: bytes, headers: dict[str, str] | None = None) -> Request:
     return read_request(body, headers or {}, CALLER, vary=("openai-project", "openai-beta"))
 
 
 def key(body: str | bytes, headers: dict[str, str] | None = None) -> Key | None:
-    return KEYRING.exact(read(body if isinstance(body, bytes) else body.encode(), headers), TARGET, "default", 0)
+    return exact(KEYRING, read(body if isinstance(body, bytes) else body.encode(), headers), TARGET, "default", 0)
 
 
 def made(found: Key | None) -> Key:
@@ -279,22 +285,22 @@ def other_keys(request: Request) -> dict[str, Key | None]:
     replace = msgspec.structs.replace
     elsewhere = replace(TARGET, provider=replace(TARGET.provider, name="azure"))
     return {
-        "itself": KEYRING.exact(request, TARGET, "default", 0),
-        "scope": KEYRING.exact(replace(request, caller=Caller("team-b")), TARGET, "default", 0),
-        "no scope": KEYRING.exact(replace(request, caller=Caller("")), TARGET, "default", 0),
-        "model asked for": KEYRING.exact(replace(request, model="gpt-4o"), TARGET, "default", 0),
-        "provider": KEYRING.exact(request, elsewhere, "default", 0),
-        "model sent to": KEYRING.exact(request, replace(TARGET, model="gpt-4o-mini-2"), "default", 0),
-        "revision": KEYRING.exact(request, replace(TARGET, revision="weights of May"), "default", 0),
-        "route": KEYRING.exact(request, TARGET, "other", 0),
-        "epoch": KEYRING.exact(request, TARGET, "default", 1),
-        "header": KEYRING.exact(replace(request, vary=(("openai-beta", "a"),)), TARGET, "default", 0),
-        "header's value": KEYRING.exact(replace(request, vary=(("openai-beta", "b"),)), TARGET, "default", 0),
-        "header's name": KEYRING.exact(replace(request, vary=(("openai-project", "a"),)), TARGET, "default", 0),
-        "two headers": KEYRING.exact(
-            replace(request, vary=(("openai-beta", "a"), ("openai-project", "a"))), TARGET, "default", 0
+        "itself": exact(KEYRING, request, TARGET, "default", 0),
+        "scope": exact(KEYRING, replace(request, caller=Caller("team-b")), TARGET, "default", 0),
+        "no scope": exact(KEYRING, replace(request, caller=Caller("")), TARGET, "default", 0),
+        "model asked for": exact(KEYRING, replace(request, model="gpt-4o"), TARGET, "default", 0),
+        "provider": exact(KEYRING, request, elsewhere, "default", 0),
+        "model sent to": exact(KEYRING, request, replace(TARGET, model="gpt-4o-mini-2"), "default", 0),
+        "revision": exact(KEYRING, request, replace(TARGET, revision="weights of May"), "default", 0),
+        "route": exact(KEYRING, request, TARGET, "other", 0),
+        "epoch": exact(KEYRING, request, TARGET, "default", 1),
+        "header": exact(KEYRING, replace(request, vary=(("openai-beta", "a"),)), TARGET, "default", 0),
+        "header's value": exact(KEYRING, replace(request, vary=(("openai-beta", "b"),)), TARGET, "default", 0),
+        "header's name": exact(KEYRING, replace(request, vary=(("openai-project", "a"),)), TARGET, "default", 0),
+        "two headers": exact(
+            KEYRING, replace(request, vary=(("openai-beta", "a"), ("openai-project", "a"))), TARGET, "default", 0
         ),
-        "secret": Keyring(b"another deployment").exact(request, TARGET, "default", 0),
+        "secret": exact(Keyring(b"another deployment"), request, TARGET, "default", 0),
     }
 
 
@@ -307,7 +313,7 @@ def test_scope_model_target_revision_route_headers_epoch_and_secret_each_change_
 def test_parts_of_a_key_do_not_run_into_each_other() -> None:
     replace, request = msgspec.structs.replace, read((HEAD + "}").encode())
     keys = [
-        KEYRING.exact(replace(request, model=model), replace(TARGET, model=to, revision=revision), route, 0)
+        exact(KEYRING, replace(request, model=model), replace(TARGET, model=to, revision=revision), route, 0)
         for model, to, revision, route in (
             ("a", "b", "c", "d"), ("ab", "", "c", "d"), ("a", 'b","c', "", "d"), ("a", "b", "", 'c","d'), ("", "ab", "c", "d"),
         )
@@ -340,7 +346,7 @@ def test_wordings_of_one_form_share_a_key_and_have_one_of_their_own() -> None:
     typed = [read(HEAD.replace("hello", text).encode() + b"}") for text in ("hello", " hello", "hello ", "  hello")]
     keys = [KEYRING.keys(each, normalise_messages(each.fields, CacheSpec()), TARGET, "default", 0) for each in typed]
     assert all(each is not None for each in keys)
-    assert {each.normal for each in keys if each} == {KEYRING.exact(plain, TARGET, "default", 0)}
+    assert {each.normal for each in keys if each} == {exact(KEYRING, plain, TARGET, "default", 0)}
     assert len({each.exact for each in keys if each}) == len(typed)
     assert keys[0] is not None
     assert keys[0].exact == keys[0].normal
@@ -395,10 +401,10 @@ for body in test_key.BODIES:
 
 def test_more_scopes_than_are_remembered_change_nothing() -> None:
     keyring, request = Keyring(SECRET), read((HEAD + "}").encode())
-    first = keyring.exact(request, TARGET, "default", 0)
+    first = exact(keyring, request, TARGET, "default", 0)
     for i in range(10_050):
-        keyring.exact(msgspec.structs.replace(request, caller=Caller(f"scope {i}")), TARGET, "default", 0)
-    assert keyring.exact(request, TARGET, "default", 0) == first
+        exact(keyring, msgspec.structs.replace(request, caller=Caller(f"scope {i}")), TARGET, "default", 0)
+    assert exact(keyring, request, TARGET, "default", 0) == first
     assert len(keyring._scopes) <= 10_000
 
 
@@ -406,7 +412,7 @@ def test_a_scope_of_any_characters_is_a_scope() -> None:
     request = read((HEAD + "}").encode())
     scopes = ("", "a", "a\0", "\ud800", "\udfff", "ä")
     keys = {
-        KEYRING.exact(msgspec.structs.replace(request, caller=Caller(scope)), TARGET, "default", 0) for scope in scopes
+        exact(KEYRING, msgspec.structs.replace(request, caller=Caller(scope)), TARGET, "default", 0) for scope in scopes
     }
     assert len(keys) == len(scopes)
 

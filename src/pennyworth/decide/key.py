@@ -71,11 +71,6 @@ class Keyring:
             return None  # what cannot be written down unambiguously has no key
         return Keys(Key(typed), Key(form))
 
-    def exact(self, request: Request, target: Target, route: str, epoch: int) -> Key | None:
-        """The key of a request that is in its normal form as it stands."""
-        keys = self.keys(request, request.fields, target, route, epoch)
-        return keys.exact if keys else None
-
     def pseudonym(self, purpose: str, text: str) -> str:
         """16 hex digits that stand for a text (an end user, a credential) and cannot be turned back."""
         named = f"pseudonym\0{purpose}\0{text}".encode("utf-8", "surrogatepass")
