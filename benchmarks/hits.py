@@ -36,7 +36,8 @@ CALLERS = 32
 _SALT = "kept"
 _IN_MEMORY = 1_000
 """So many questions are asked again and again where the hits are to come from memory; it holds 20,000."""
-_TURN = 20_000
+_TURN = 10_000
+"""Puts that may wait to be written: more do not fit into the store's backlog, which would drop them."""
 
 
 class Tier(msgspec.Struct, frozen=True):

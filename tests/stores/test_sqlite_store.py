@@ -156,3 +156,14 @@ async def test_a_store_that_is_off_finds_and_keeps_nothing():
     assert await store.sweep(Control(), NOW_S) == 0
     assert store.usage().entries == 0
     await store.close()
+
+
+def test_a_backlog_says_that_it_is_crowded_well_before_it_refuses():
+    backlog = Backlog(100_000)
+    for number in range(20):
+        assert backlog.crowded == (number > 5), number
+        assert backlog.add(kept(f"q{number}", 3_000))
+    while backlog.add(kept(f"q{len(backlog)}", 3_000)):
+        assert backlog.crowded
+    backlog.done(backlog.batch(100))
+    assert not backlog.crowded

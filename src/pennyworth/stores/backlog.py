@@ -24,6 +24,11 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def crowded(self) -> bool:
+        """A quarter full: time to write, without waiting for more."""
+        return 4 * self._bytes > self._max_bytes
+
     def get(self, key: Key) -> Kept | None:
         return self._waiting.get(key)
 

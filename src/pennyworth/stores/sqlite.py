@@ -100,7 +100,7 @@ class SqliteStore:
         if len(kept.answer.raw) > self._usage.max_bytes:
             return
         if self._backlog.add(kept):
-            self._writer.nudge()
+            self._writer.nudge(hurry=self._backlog.crowded)
         else:
             self.dropped += 1
 

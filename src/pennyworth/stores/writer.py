@@ -67,7 +67,10 @@ class Writer(threading.Thread):
         except StoreError as error:
             self._stumble(f"{error}")
 
-    def nudge(self) -> None:
+    def nudge(self, *, hurry: bool = False) -> None:
+        """There is something to write: soon, in company, or in a ``hurry`` at once."""
+        if hurry:
+            self._urgent.set()
         if not self._wake.is_set():  # it nearly always is while there is much to do, and asking costs a tenth
             self._wake.set()
 
