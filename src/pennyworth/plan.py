@@ -167,7 +167,7 @@ class CacheSpec(msgspec.Struct, frozen=True, kw_only=True):
     max_entries: int = 1_000_000
     max_bytes: int = 4 * 2**30
     l1_entries: int = 20_000
-    l1_bytes: int = 24 * 2**20
+    l1_bytes: int = 16 * 2**20
     max_answer_bytes: int = 2 * 2**20
     fold_case: bool = False
     fold_end_punctuation: bool = False

@@ -63,7 +63,7 @@ class Books:
         self._worker = worker
         self._ids = itertools.count()
         self._rates: LRUCache[str, _Rate] = LRUCache(10_000)
-        self._worths: LRUCache[tuple[str, Served, str], _Worth] = LRUCache(10_000)
+        self._worths: LRUCache[tuple[str, Served, str], _Worth] = LRUCache(2_000)
         self._run = os.urandom(4).hex()
 
     def next_id(self, wall_s: float) -> str:

@@ -11,18 +11,18 @@ from pennyworth.money import Basis
 from pennyworth.outcome import Answer, Kept, Receipt, Served
 from pennyworth.wire import replay
 
-_RENDERED_BYTES = 16 * 2**20
+_RENDERED_BYTES = 6 * 2**20
 
 
 class Replays:
-    """Keeps the last rendered forms (16 MiB), since a popular answer is asked for in one form again and again."""
+    """Keeps the last rendered forms (6 MiB), since a popular answer is asked for in one form again and again."""
 
     def __init__(self, books: Books) -> None:
         self._books = books
         self._rendered: LRUCache[tuple[str, bool, bool], bytes] = LRUCache(
             _RENDERED_BYTES, getsizeof=lambda _, body: len(body) + 200
         )
-        self._sums: LRUCache[tuple[str, int, int, Basis], heads.Headers] = LRUCache(10_000)
+        self._sums: LRUCache[tuple[str, int, int, Basis], heads.Headers] = LRUCache(2_000)
 
     def give(self, p: Passage, kept: Kept, served: Served) -> Reply:
         """The answer as this caller wants it; the receipt is written first."""

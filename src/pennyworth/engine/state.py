@@ -32,8 +32,8 @@ class State:
         self.draining = False
         self._draw = _drawer(seed)
         self._report = report
-        self._asks: LRUCache[bytes, int] = LRUCache(100_000)
-        self._sampled: LRUCache[bytes, bool] = LRUCache(100_000)
+        self._asks: LRUCache[bytes, int] = LRUCache(20_000)
+        self._sampled: LRUCache[bytes, bool] = LRUCache(20_000)
 
     def snapshot(self) -> View:
         return View(

@@ -24,7 +24,7 @@ from pennyworth.outcome import Receipt
 FacetIds = dict[tuple[str, ...], int]
 """The ids of facets that are in the file for certain: a facet is never removed, and its id never changes."""
 
-_ROWS = 256
+_ROWS = 512
 """Rows a statement at most. Portions are powers of two, so that there are few different statements to prepare."""
 
 _MANY_FACETS = 10_000

@@ -28,7 +28,7 @@ _GATHER_S = 0.4
 """How long a turn waits for company: a put costs far less in a full batch than alone. Others are to see it within a second."""
 
 _TURN_S = 1.0
-_BATCH = 512
+_BATCH = 1024
 """Rows a transaction; encoded, they are all in memory at once."""
 
 _MARKS = 8192
