@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import threading
 import time
@@ -305,17 +306,22 @@ async def test_closing_the_upstream_ends_all_its_connections_and_what_they_were_
 
 async def test_a_stream_that_takes_long_to_be_sent_is_not_silent_but_one_that_is_never_read_is():
     async def slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        left = len(body)
+        left = len(long)
+        line = socket.socket(fileno=os.dup(writer.get_extra_info("socket").fileno()))
+        line.setsockopt(
+            socket.SOL_SOCKET, socket.SO_RCVBUF, 65536
+        )  # else the kernel takes megabytes in one gulp, and rests
+        line.close()
         await reader.readuntil(b"\r\n\r\n")
         while left:
             await asyncio.sleep(0.1)
             left -= len(await reader.read(2**20))
         writer.write(http_reply(ANSWER))
 
-    body = b"x" * 16_000_000
+    long, body = b"x" * 8_000_000, b"x" * 16_000_000
     async with upstream() as asked:
         async with provider(slowly) as url:
-            got = await ask(asked, call_to(url, stream=True, body=body, idle_s=0.8))
+            got = await ask(asked, call_to(url, stream=True, body=long, idle_s=0.8))
             assert (got.body, got.message) == (ANSWER, "")
         async with ScriptedServer([deaf(await_close())]) as server:
             async with asyncio.timeout(3.0):
