@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.errors import RequestError
 from pennyworth.plan import Limits
+from pennyworth.request import Caller
 from pennyworth.server.asked import Asked
 from pennyworth.server.connection import Connection, Connections
 from pennyworth.server.request_head import Heads
@@ -126,3 +128,51 @@ def test_a_head_is_known_only_with_the_body_it_announces() -> None:
         b"",
     ):
         assert heads.known(other) is None
+
+
+class Broken(Echo):
+    """A door with a defect wherever a body is missing."""
+
+    def __init__(self) -> None:
+        self.defects: list[Exception] = []
+
+    def preview(self, asked: Asked) -> Reply | None:
+        asked.caller = Caller("a")
+        return None
+
+    def broken(self, asked: Asked, fault: RequestError) -> Reply:
+        raise ValueError("a defect")
+
+    def left(self, asked: Asked) -> None:
+        raise ValueError("a defect")
+
+    def failed(self, error: Exception) -> Reply:
+        self.defects.append(error)
+        return Reply(500, [], b"failed")
+
+
+async def begun(door: Broken, limits: Limits) -> tuple[Connection, Paper, Connections]:
+    """A connection on which half a body has come."""
+    everyone, paper = Connections(limits), Paper()
+    one = Connection(door, everyone)
+    one.connection_made(paper)
+    one.data_received(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf")
+    return one, paper, everyone
+
+
+async def test_a_door_that_fails_over_a_body_that_is_late_is_a_500_and_not_silence() -> None:
+    door = Broken()
+    one, paper, _ = await begun(door, Limits(body_timeout_s=0.01))
+    async with asyncio.timeout(5.0):
+        while not paper.sent:  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.005)
+    assert paper.sent.startswith(b"HTTP/1.1 500 ")
+    assert len(door.defects) == 1
+    one.connection_lost(None)
+
+
+async def test_a_door_that_fails_when_a_caller_leaves_keeps_no_connection_open() -> None:
+    one, _, everyone = await begun(Broken(), Limits())
+    with pytest.raises(ValueError, match="a defect"):
+        one.connection_lost(None)
+    assert len(everyone) == 0

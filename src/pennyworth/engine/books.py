@@ -35,8 +35,9 @@ class _Rate(NamedTuple):
 
 
 class _Worth(NamedTuple):
-    """The money of giving a kept answer once more, as long as its price is this one."""
+    """The money of giving a kept answer once more, as long as its tokens and its price are these."""
 
+    usage: Usage | None
     rate: _Rate | None
     money: savings.Books
 
@@ -145,8 +146,8 @@ class Books:
             return self._reckon(p, end)
         name, rate = (end.answer.id, end.served, p.target.name), self._rate(p.target)
         worth = self._worths.get(name)
-        if worth is None or worth.rate is not rate:
-            worth = _Worth(rate, self._reckon(p, end))
+        if worth is None or worth.rate is not rate or worth.usage != end.usage:
+            worth = _Worth(end.usage, rate, self._reckon(p, end))
             self._worths.insert(name, worth)
         return worth.money
 

@@ -33,7 +33,7 @@ class Replays:
         return Reply(200, heads.of_hit(p, kept, receipt, self._sums_of(receipt)), body)
 
     def _sums_of(self, receipt: Receipt) -> heads.Headers:
-        name = (receipt.answer, receipt.spent.pico, receipt.would_have_cost.pico, receipt.would_basis)
+        name = (receipt.target, receipt.spent.pico, receipt.would_have_cost.pico, receipt.would_basis)
         sums = self._sums.get(name)
         if sums is None:
             sums = heads.of_sums(receipt)

@@ -112,10 +112,10 @@ class Connection(asyncio.Protocol):
         relay, self._relay = self._relay, None
         if relay is not None:
             relay.close()
+        self._everyone.discard(self)
         coming = self._incoming.coming
         if coming is not None and coming.caller is not None:
             self._door.left(coming)
-        self._everyone.discard(self)
 
     def pause_writing(self) -> None:
         self._full = True
@@ -182,13 +182,11 @@ class Connection(asyncio.Protocol):
 
     def _preview(self, asked: Asked) -> None:
         """Its body is not there yet, and nothing is owed before it: perhaps it need not come."""
-        if asked.fault is not None:
-            return self._answer_early(self._door.broken(asked, asked.fault))
-        if self._previewed is asked:
+        if self._previewed is asked and asked.fault is None:
             return None
         self._previewed = asked
         try:
-            reply = self._door.preview(asked)
+            reply = self._door.broken(asked, asked.fault) if asked.fault else self._door.preview(asked)
         except Exception as error:  # as above
             reply = self._door.failed(error)
         if reply is not None:
