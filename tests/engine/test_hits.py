@@ -7,8 +7,11 @@ import json
 import pytest
 
 from pennyworth.decide import invalidate
+from pennyworth.engine.passage import Reply
 from pennyworth.plan import OFF, Route, Switch
+from pennyworth.request import Caller
 from pennyworth.testing.scripted import chat_events, chat_json, chat_usage, error_json, fail, reply, stream
+from pennyworth.wire import chat
 from tests.engine.conftest import MakeHouse
 
 ANSWER = reply(json=chat_json("fine", usage=(120, 40)))
@@ -296,3 +299,13 @@ async def test_a_routes_own_lifetime_never_keeps_what_is_about_this_moment(house
     h.clock.now_s += 3600
     assert "; hit;" in (await h.ask("What do you sell?")).cache
     assert "; hit;" not in (await h.ask("Who is the latest prime minister?")).cache
+
+
+async def test_a_hit_in_memory_is_given_without_waiting(house: MakeHouse) -> None:
+    """So that a door needs no task for it: what begins a request goes all the way."""
+    h = await house(then=ANSWER)
+    await h.ask("how are you?")
+    body = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "how are you?"}]}
+    given = h.engine.begin(chat.read_request(json.dumps(body).encode(), {}, Caller("local")))
+    assert isinstance(given, Reply)
+    assert given.status == 200

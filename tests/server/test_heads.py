@@ -130,6 +130,12 @@ def test_a_head_is_known_only_with_the_body_it_announces() -> None:
         assert heads.known(other) is None
 
 
+def test_empty_lines_before_a_request_are_never_taken_for_its_head() -> None:
+    heads = Heads()
+    asyncio.run(said([b"\r\n\r\nPOST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"], heads))
+    assert heads.known(b"\r\n\r\nbody") is None
+
+
 class Broken(Echo):
     """A door with a defect wherever a body is missing."""
 

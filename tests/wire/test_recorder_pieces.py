@@ -63,6 +63,13 @@ def recorded(chunks: list[dict[str, Any]], *, at_once: bool) -> tuple[Outcome, b
     return outcome, recorder.committed, recorder.fingerprint
 
 
-@given(st.lists(st.one_of(CHUNK, CHOICE.map(lambda choice: {"model": "m", "choices": [choice]})), max_size=12))
+PIECE = st.builds(
+    lambda index, text: {"model": "m", "choices": [{"index": index, "delta": {"content": text}}]},
+    st.integers(0, 3),
+    TEXT,
+)
+
+
+@given(st.lists(st.one_of(PIECE, CHUNK, CHOICE.map(lambda choice: {"model": "m", "choices": [choice]})), max_size=12))
 def test_pieces_read_the_short_way_say_what_they_say_the_long_way(chunks: list[dict[str, Any]]) -> None:
     assert recorded(chunks, at_once=True) == recorded(chunks, at_once=False)
