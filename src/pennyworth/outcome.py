@@ -6,12 +6,16 @@ from typing import Literal
 
 import msgspec
 
+from pennyworth.errors import UpstreamFault
 from pennyworth.money import ZERO, Basis, Money, Usage
 from pennyworth.request import Key
 
-Ending = Literal["complete", "length", "filtered", "tools", "cut", "error", "caller_left", "refused", "unknown"]
+Ending = Literal[
+    "complete", "length", "filtered", "tools", "cut", "error", "caller_left", "refused", "outrun", "unknown"
+]
 """How a reply ended. ``complete``: every choice stopped by itself. ``length``, ``filtered``, ``tools``: ended for that
-reason. ``cut``: broke off. ``error``: the provider said so. ``refused``: by us. ``unknown``: our process died meanwhile."""
+reason. ``cut``: broke off. ``error``: the provider said so. ``refused``: by us. ``outrun``: a second call was faster.
+``unknown``: our process died meanwhile."""
 
 Served = Literal["exact", "normalised", "semantic", "coalesced", "stale", "upstream", "none"]
 """Where the reply came from. ``none``: no reply could be given."""
@@ -32,7 +36,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         tools: names of the tools the model called.
         server_tools: the provider searched, ran code, or otherwise looked beyond the prompt.
         refusal: the model declined to answer.
-        fault: what broke, in words, for people; "" when nothing did.
+        fault: what broke, in words, for people; "" when nothing did. ``broke``: the same as one of a few words.
+        began: its content was being passed on, so no other reply can take its place.
     """
 
     ending: Ending
@@ -49,6 +54,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     server_tools: bool = False
     refusal: bool = False
     fault: str = ""
+    broke: UpstreamFault | Literal[""] = ""
+    began: bool = False
     retry_after: str = ""
     provider_request_id: str = ""
 
@@ -65,6 +72,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         asked_epoch: the purge epoch when it was asked for; a later purge that selects it makes it dead.
         kind: its class of lifetime (``static``, ``code`` ...).
         key: the first 16 hex digits of the exact key it was asked under: a purge by key finds it behind any alias.
+        client, end_user: who asked for it, as on the receipt, so that it can be forgotten with them.
     """
 
     id: str
@@ -84,6 +92,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     tags: tuple[str, ...] = ()
     masks: tuple[str, ...] = ()
     key: str = ""
+    client: str = ""
+    end_user: str = ""
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -100,7 +110,10 @@ class Kept(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class AttemptNote(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """One call to a provider, as it stands on the receipt."""
+    """One call to a provider, as it stands on the receipt.
+
+    ``why``: what it was made for, where it is not the first: a retry, a fallback, a hedge.
+    """
 
     target: str
     status: int = 0
@@ -114,6 +127,7 @@ class AttemptNote(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
     provider_request_id: str = ""
     fault: str = ""
     edits: tuple[str, ...] = ()
+    why: str = ""
 
 
 class Latency(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
@@ -135,6 +149,8 @@ class Intent(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="intent"):
     target: str
     estimate: Money = ZERO
     basis: Basis = "estimated"
+    client: str = ""
+    team: str = ""
 
 
 class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="receipt", omit_defaults=True):
@@ -150,7 +166,7 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="receipt"
         notes: what of ours failed meanwhile ("store: slow, skipped").
         age_s, ttl_s: of the answer given, on a hit.
         key: the first 16 hex digits of the exact key, to find and purge it by; on a hit, of the wording that was answered.
-        end_user: keyed hash of the caller's ``user`` field.
+        client, team: whose key asked. ``end_user``: keyed hash of the caller's ``user`` field.
         parent: the receipt this one is late work for.
     """
 
@@ -182,6 +198,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="receipt"
     key: str = ""
     answer: str = ""
     tags: tuple[str, ...] = ()
+    client: str = ""
+    team: str = ""
     end_user: str = ""
     latency: Latency = Latency()
     price_source: str = ""

@@ -57,6 +57,29 @@ ON = Switch(100.0)
 OFF = Switch(0.0)
 
 
+class Persistence(msgspec.Struct, frozen=True, kw_only=True):
+    """How hard one target is tried, and how much at once.
+
+    Attributes:
+        tries: calls a request may make to it, the first included. ``pause_s``: before the second; doubles, with jitter.
+        longest_pause_s: a provider that asks for a longer one (``Retry-After``) is not waited for.
+        retry_share: retries in proportion to requests, at most: in an outage no more than 1 + this reaches the provider.
+        max_concurrency: calls at once, at most; 0 = as many as its own rate limits leave room for.
+        max_waiting, wait_s: so many calls may wait for room, each for so long; the others are told to come back.
+        trip_after: failures in a row until it is left alone. ``rest_s``: for how long at first; doubles each time.
+    """
+
+    tries: int = 3
+    pause_s: float = 0.5
+    longest_pause_s: float = 20.0
+    retry_share: float = 0.1
+    max_concurrency: int = 0
+    max_waiting: int = 200
+    wait_s: float = 5.0
+    trip_after: int = 8
+    rest_s: float = 5.0
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A company or server at a base URL.
 
@@ -67,6 +90,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         models: patterns (``gpt-*``) of the models asked of it; first match in order of configuration.
         price_provider: the id under which the price book knows it (``openai``); "" = by name.
         connect_s, idle_s, total_s: to connect; between two bytes; in all, when not streaming.
+        persistence: retries, breaker and limits of each of its models.
     """
 
     name: str
@@ -79,7 +103,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     connect_s: float = 5.0
     idle_s: float = 60.0
-    total_s: float = 600.0
+    total_s: float = 60.0
+    persistence: Persistence = Persistence()
     simulated: bool = False
 
 
@@ -140,6 +165,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         tools: names of tools without side effects whose calls may be kept.
         stale_if_error_s: an expired answer may stand in for a failing provider for so long (RFC 5861).
         fingerprint_epochs: a changed ``system_fingerprint`` starts a new epoch of this model.
+        fallbacks: models asked in turn when the asked one fails before its reply begins.
+        hedge: ask a second time when a reply takes longer to begin than nineteen of twenty do; the faster one is given.
     """
 
     name: str = "default"
@@ -151,6 +178,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     stale_if_error_s: float = 0.0
     fingerprint_epochs: bool = False
     ttl_s: float | None = None
+    fallbacks: tuple[str, ...] = ()
+    hedge: bool = False
 
 
 class CacheSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -189,14 +218,91 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_depth: int = 128
     drain_s: float = 25.0
     max_reply_bytes: int = 32 * 10**6
+    max_in_flight: int = 12_000
+    idempotency_s: float = 86400.0
+
+
+Share = Literal["scope", "global", "team", "key", "user", "conversation"]
+"""With whom a key shares kept answers: others of its named scope, everybody, its team, nobody else, or only within one
+end user or conversation of its own."""
+
+AtLimit = Literal["refuse", "downgrade", "cache_only"]
+"""What becomes of a request beyond a limit: refused, sent to a cheaper target, or answered from the cache or not at all."""
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """The most that may be spent in each calendar day or month (UTC). ``amount``: a decimal in ``currency``."""
+
+    period: Literal["day", "month"]
+    amount: str
+    currency: str = "USD"
+
+
+class Allowance(msgspec.Struct, frozen=True, kw_only=True):
+    """What a key, a team or everybody together may do.
+
+    Attributes:
+        models: patterns of the models that may be asked.
+        requests_per_minute, tokens_per_minute: 0 = no limit. Tokens are those of calls to providers, in and out.
+        at_limit: what becomes of requests beyond a budget or rate. ``downgrade_to``: the model asked instead.
+        alert_at: shares of a budget at which the operator is told, once a period each.
+    """
+
+    models: tuple[str, ...] = ("*",)
+    budgets: tuple[Budget, ...] = ()
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+    at_limit: AtLimit = "refuse"
+    downgrade_to: str = ""
+    alert_at: tuple[float, ...] = (0.8, 1.0)
+
+
+UNLIMITED = Allowance()
+
+
+class Team(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    allowance: Allowance = UNLIMITED
 
 
 class ClientKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key callers present to us, and the scope it gives."""
+    """A key of the configuration that callers present to us, the scope it gives, and what it may do."""
 
     name: str
     secret: Secret
     scope: str
+    team: str = ""
+    share: Share = "scope"
+    allowance: Allowance = UNLIMITED
+
+
+class VirtualKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key made at run time. Its secret was shown once and is nowhere: ``seal`` is its keyed hash, hex.
+
+    Attributes:
+        former_seal, former_until_s: after a rotation the old secret holds until then (wall clock).
+        hint: its last four characters, to tell keys apart. ``expires_s``: 0 = never. ``revoked_s``: 0 = in force.
+    """
+
+    name: str
+    seal: str
+    hint: str
+    created_s: float
+    scope: str
+    team: str = ""
+    share: Share = "key"
+    allowance: Allowance = UNLIMITED
+    former_seal: str = ""
+    former_until_s: float = 0.0
+    expires_s: float = 0.0
+    revoked_s: float = 0.0
+
+
+class KeySet(msgspec.Struct, frozen=True, kw_only=True):
+    """All virtual keys by name, the revoked ones included. ``version`` rises with each change."""
+
+    version: int = 0
+    keys: dict[str, VirtualKey] = {}
 
 
 class Listen(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,6 +330,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         enabled: the kill switch's initial position; off = a plain proxy that still writes receipts.
         allow_anonymous: callers without a key are served (only on loopback unless the operator insists).
+        everyone: what all callers together may do. ``alert_webhook``: the URL that is told of alerts ("" = the log only).
         state_dir: where store, journal, ledger and the deployment secret live.
         digest: of the configuration; on every receipt.
     """
@@ -237,6 +344,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     cache: CacheSpec = CacheSpec()
     limits: Limits = Limits()
     keys: tuple[ClientKey, ...] = ()
+    teams: tuple[Team, ...] = ()
+    everyone: Allowance = UNLIMITED
+    alert_webhook: Secret = Secret("")
     admin_key: Secret = Secret("")
     listen: Listen = Listen()
     prices: PriceSpec = PriceSpec()

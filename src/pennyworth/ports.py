@@ -11,7 +11,7 @@ import msgspec
 
 from pennyworth.money import Price
 from pennyworth.outcome import Intent, Kept, Receipt, Totals
-from pennyworth.plan import Target
+from pennyworth.plan import KeySet, Target
 from pennyworth.request import Key, Request
 from pennyworth.view import Control
 
@@ -70,6 +70,58 @@ class ControlRow(Protocol):
     def read(self) -> Control: ...
 
     def change(self, apply: Callable[[Control], Control]) -> Control: ...
+
+    def close(self) -> None: ...
+
+
+class KeyBook(Protocol):
+    """The virtual keys, shared by all workers: the same contract as ``ControlRow``, for another row."""
+
+    def read(self) -> KeySet: ...
+
+    def change(self, apply: Callable[[KeySet], KeySet]) -> KeySet: ...
+
+    def close(self) -> None: ...
+
+
+class Account(msgspec.Struct, frozen=True):
+    """One limited thing in one window of time: what ``subject`` (``key:alice``, ``team:search``, ``everyone``) may use.
+
+    ``unit``: picodollars, requests or tokens. ``since_s``, ``until_s``: the window, Unix time; it starts from nothing.
+    """
+
+    subject: str
+    unit: Literal["pico", "requests", "tokens"]
+    since_s: float
+    until_s: float
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How an account stands: settled use, and what workers hold of it at present."""
+
+    used: int = 0
+    leased: int = 0
+
+
+class Quotas(Protocol):
+    """Accounts shared by all workers. A worker leases part of what is left, and reserves from its lease by itself.
+
+    - ``lease`` grants up to ``want`` but not less than ``least``, or 0: settled use and all leases together never
+      exceed ``ceiling``, whoever asks at the same time.
+    - ``settle`` moves ``used`` from this worker's lease to settled use, and gives ``back`` what it no longer holds.
+      ``used`` beyond the lease is settled too: it was spent.
+    - A worker that died holds nothing for longer than a minute: ``recover`` settles what it had spent, by the books,
+      and gives the rest back. Any process may call it at any time; twice is as good as once.
+    - All raise ``StoreError`` when the backend is broken, promptly. Budgets are no optimisation: the engine refuses.
+    """
+
+    def lease(self, account: Account, ceiling: int, want: int, least: int) -> int: ...
+
+    def settle(self, account: Account, used: int, back: int) -> None: ...
+
+    def standing(self, account: Account) -> Standing: ...
+
+    def recover(self) -> int: ...
 
     def close(self) -> None: ...
 

@@ -5,13 +5,13 @@ A View is a snapshot: it does not change while a request holds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
 
 from pennyworth.outcome import Answer
-from pennyworth.plan import Plan, Switch
+from pennyworth.plan import UNLIMITED, Allowance, Plan, Switch
 
 Select = Literal["all", "key", "model", "tag", "scope", "older_than"]
 """What a purge selects by. ``key``: the hex of an exact or normalised key, or a prefix of at least 16 digits."""
@@ -62,6 +62,26 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
         return any(asked < purges.get("tag:" + tag, 0) for tag in answer.tags)
 
 
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """What one client key may do: its own allowance, its team's, and everybody's together. All three must agree."""
+
+    client: str
+    team: str = ""
+    own: Allowance = UNLIMITED
+    of_team: Allowance = UNLIMITED
+    of_all: Allowance = UNLIMITED
+
+
+class Tenants(msgspec.Struct, frozen=True, kw_only=True):
+    """The keys in force at one moment, those of the Plan and the virtual ones. ``grants``: by the client's name.
+
+    ``version``: of the virtual keys; what is remembered of a caller is forgotten when it changes.
+    """
+
+    version: int = 0
+    grants: Mapping[str, Grant] = {}
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """One snapshot of what the process knows.
 
@@ -77,3 +97,4 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     mono_ns: int
     draw: Callable[[str, bytes], float]
     draining: bool = False
+    tenants: Tenants = Tenants()
