@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-UpstreamFault = Literal["connect", "timeout", "reset", "malformed", "too_large", "cancelled"]
+UpstreamFault = Literal["connect", "timeout", "reset", "malformed", "too_large", "cancelled", "no_room", "resting"]
+"""``no_room``, ``resting``: the call was not made, because the target takes no more at once, or is left alone."""
 
 
 class PennyworthError(Exception):

@@ -173,13 +173,17 @@ class PriceBook(Protocol):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP call to a provider, ready to go: what ``Upstream.open`` sends as it stands."""
+    """One HTTP call to a provider, ready to go: what ``Upstream.open`` sends as it stands.
+
+    ``within_s``: what is left for a whole reply, where that is less than the provider's ``total_s``; 0 = no less.
+    """
 
     target: Target
     path: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     stream: bool
+    within_s: float = 0.0
 
     def __repr__(self) -> str:  # a credential is among the headers, a prompt is the body
         return f"Call({self.target.name!r}, {self.path!r}, {len(self.body)} bytes)"

@@ -54,6 +54,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         vary: answer-changing headers, lower-cased and sorted, that go into the key.
         wants_usage: a streaming caller asked for the usage event (``stream_options.include_usage``).
         end_user: the body's ``user`` field, or "": hashed before it reaches a receipt.
+        timeout_s: how long the caller waits, where it says so; 0 = it does not.
     """
 
     dialect: Dialect
@@ -69,6 +70,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     directives: Directives = Directives()
     tags: tuple[str, ...] = ()
     end_user: str = ""
+    timeout_s: float = 0.0
 
     def __repr__(self) -> str:  # a prompt must not reach a log by way of a repr
         return f"Request({self.dialect!r}, {self.model!r}, {self.caller!r}, {len(self.body)} bytes)"

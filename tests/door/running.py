@@ -20,12 +20,15 @@ from pennyworth.assemble import MEMORY, Runtime, open_runtime
 from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
 from pennyworth.ledgers.balance import balances
 from pennyworth.outcome import Receipt
-from pennyworth.plan import Limits, Listen, Plan, Provider, Route, Secret
+from pennyworth.plan import Limits, Listen, Persistence, Plan, Provider, Route, Secret
 from pennyworth.server.worker import Stop, Worker, bind
 
 T = TypeVar("T")
 
 KEY = "sk-provider-key-0001"
+
+ONCE = Persistence(tries=1, trip_after=10**9)
+"""Each call is made once, so that a script reads as the dialogue."""
 
 
 def provider_at(url: str, **more: Any) -> Provider:
@@ -35,6 +38,7 @@ def provider_at(url: str, **more: Any) -> Provider:
         "credential": Secret(KEY),
         "key_source": "OPENAI_API_KEY",
         "price_provider": "openai",
+        "persistence": ONCE,
         **more,
     }
     return Provider(base_url=url, **settings)

@@ -14,7 +14,7 @@ from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.ledgers.balance import balances
 from pennyworth.outcome import Receipt
-from pennyworth.plan import Plan, Provider, Secret
+from pennyworth.plan import Persistence, Plan, Provider, Secret
 from pennyworth.request import Caller
 from pennyworth.testing.scripted import Entry, ScriptedUpstream
 from pennyworth.wire import chat
@@ -106,7 +106,16 @@ def _heard(reply: Reply, body: bytes) -> Heard:
 MakeHouse = Callable[..., Awaitable[House]]
 
 
-def open_house(script: Iterable[Entry] = (), *, then: Entry | None = None, **plan: Any) -> House:
+ONCE = Persistence(tries=1, trip_after=10**9)
+"""Each call is made once, so that a script reads as the dialogue."""
+
+AGAIN = Persistence(pause_s=0.001)
+"""The usual persistence, without the waiting."""
+
+
+def open_house(
+    script: Iterable[Entry] = (), *, then: Entry | None = None, persistence: Persistence = ONCE, **plan: Any
+) -> House:
     """An engine in memory with this script. Close ``runtime`` when done."""
     provider = Provider(
         name="openai",
@@ -114,6 +123,7 @@ def open_house(script: Iterable[Entry] = (), *, then: Entry | None = None, **pla
         credential=Secret("sk-test"),
         price_provider="openai",
         key_source="OPENAI_API_KEY",
+        persistence=persistence,
     )
     settings: dict[str, Any] = {
         "providers": (provider,),

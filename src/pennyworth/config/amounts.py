@@ -127,9 +127,17 @@ def _factor(value: object) -> Decimal:
     return abs(round(factor, 12)).normalize()
 
 
+def _share(value: object) -> float:
+    share = _number(value)
+    if share is None or not 0 <= share <= 1:
+        raise UnusableError(f"{shown(value)} is not a share", "Use a number from 0 to 1, such as 0.1.")
+    return float(share)
+
+
 DURATION = Kind("duration", _duration, show=show_duration)
 POSITIVE_DURATION = Kind("duration above 0", _positive_duration, show=show_duration)
 SIZE = Kind("size", _size, show=show_size)
 SWITCH = Kind("switch", _switch, show=show_switch)
 DOLLARS = Kind("dollars", _dollars, show=lambda value: f"{value:f}")
+SHARE = Kind("number from 0 to 1", _share, show=lambda value: f"{value:g}")
 FACTOR = Kind("factor", _factor, show=lambda value: f"{value:f}")

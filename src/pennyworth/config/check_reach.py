@@ -18,6 +18,7 @@ def findings(plan: Plan) -> Iterator[Finding]:
     yield from _never_asked(plan)
     yield from _routes(plan.routes)
     yield from _models(plan)
+    yield from _fallbacks(plan)
 
 
 def overlap(one: str, other: str) -> bool:
@@ -104,3 +105,12 @@ def _models(plan: Plan) -> Iterator[Finding]:
                 yield warning(dotted("models", name), "no provider is asked for it", fix)
         else:
             yield ok(dotted("models", name), f"is asked of {target.provider.name} as {target.model}")
+
+
+def _fallbacks(plan: Plan) -> Iterator[Finding]:
+    for place, route in enumerate(plan.routes if plan.providers else ()):
+        for name in route.fallbacks:
+            target = admit.resolve(name, plan)
+            if isinstance(target, admit.Refuse):
+                message = f"{name!r} is passed over: {target.message}"
+                yield warning(f"routes[{place}].fallbacks", message, "Until then nobody stands in.")

@@ -13,8 +13,8 @@ from pennyworth.config.kinds import NAME
 from pennyworth.config.presets import PRESETS, Preset, preset_named
 from pennyworth.config.problems import dotted
 from pennyworth.config.reading import Reading
-from pennyworth.config.schema_routing import PROVIDER
-from pennyworth.plan import Listen, Provider, Secret
+from pennyworth.config.schema_routing import CALLS, PROVIDER
+from pennyworth.plan import Listen, Persistence, Provider, Secret
 
 
 def providers(reading: Reading, value: object) -> tuple[Provider, ...]:
@@ -59,6 +59,8 @@ def _from_table(reading: Reading, name: str, table: Mapping[str, object]) -> Pro
     given = reading.section(PROVIDER, table, at)
     start = _start(reading, name, given, at)
     secret, source = _key(reading, at, given, start)
+    if "persistence" in given:
+        given["persistence"] = Persistence(**reading.section(CALLS, given["persistence"], f"{at}.calls"))
     base_url = given.pop("base_url", "") or (_preset_address(reading, start) if start else "")
     if base_url:
         settings = _preset_settings(start) | given

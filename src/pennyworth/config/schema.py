@@ -7,7 +7,7 @@ from pennyworth.config.amounts import DURATION, POSITIVE_DURATION, SIZE
 from pennyworth.config.credentials import SECRET, VARIABLE
 from pennyworth.config.kinds import FLAG, NAME, PATH, PORT, TEXT, TEXTS, one_of, whole
 from pennyworth.config.reading import Field, Section
-from pennyworth.config.schema_routing import MODEL, PRICE, PROVIDER, ROUTE, SWITCHES
+from pennyworth.config.schema_routing import CALLS, MODEL, PRICE, PROVIDER, ROUTE, SWITCHES
 from pennyworth.plan import CacheSpec, ClientKey, Lifetime, Limits, Listen, Plan, PriceSpec
 
 COUNT = whole(1, 10**12, "whole number above 0")
@@ -80,6 +80,11 @@ LIMITS = Section(
         Field(key="max_depth", kind=whole(8, 512), meaning="deepest nesting of a request body"),
         Field(key="drain", attr="drain_s", kind=DURATION, meaning="how long running replies may finish at the end"),
         Field(key="max_reply_bytes", kind=SIZE, meaning="longest reply of a provider"),
+        Field(
+            key="max_in_flight",
+            kind=COUNT,
+            meaning="calls to providers at once, in each worker; what comes beyond is told to come back",
+        ),
     ),
 )
 
@@ -178,6 +183,6 @@ ROOT = Section(
 NAMED_TABLES = ("providers", "models", "lifetimes", "keys")
 TABLES_OF_ONE = ("switches", "cache", "limits", "listen", "admin", "prices", "log")
 SECTIONS = (
-    ROOT, LISTEN, ADMIN, KEY, PROVIDER, MODEL, PRICE, ROUTE, SWITCHES, CACHE, LIFETIME, LIMITS, PRICES, LOG,
+    ROOT, LISTEN, ADMIN, KEY, PROVIDER, CALLS, MODEL, PRICE, ROUTE, SWITCHES, CACHE, LIFETIME, LIMITS, PRICES, LOG,
 )  # fmt: skip
 """In the order of the reference."""

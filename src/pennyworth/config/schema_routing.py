@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import get_args
 
 from pennyworth.config.addresses import BASE_URL, HEADERS
-from pennyworth.config.amounts import DOLLARS, DURATION, FACTOR, POSITIVE_DURATION, SWITCH
+from pennyworth.config.amounts import DOLLARS, DURATION, FACTOR, POSITIVE_DURATION, SHARE, SWITCH
 from pennyworth.config.credentials import SECRET, VARIABLE
-from pennyworth.config.kinds import FLAG, NAME, PATTERNS, TABLE, TEXT, TEXTS, one_of
+from pennyworth.config.kinds import FLAG, NAME, PATTERNS, TABLE, TEXT, TEXTS, one_of, whole
 from pennyworth.config.reading import Field, Section
 from pennyworth.money import Price
 from pennyworth.outcome import Layer
-from pennyworth.plan import ModelSpec, Plan, Provider, Route
+from pennyworth.plan import ModelSpec, Persistence, Plan, Provider, Route
 
 POLICIES = ("as_asked",)
 """The routing policies that a route may name."""
@@ -60,7 +60,47 @@ PROVIDER = Section(
         Field(key="headers", kind=HEADERS, meaning="sent with every call; never credentials"),
         Field(key="connect_timeout", attr="connect_s", kind=POSITIVE_DURATION, meaning="to connect"),
         Field(key="idle_timeout", attr="idle_s", kind=POSITIVE_DURATION, meaning="between two pieces of a reply"),
-        Field(key="total_timeout", attr="total_s", kind=POSITIVE_DURATION, meaning="for a whole reply, not streamed"),
+        Field(
+            key="total_timeout",
+            attr="total_s",
+            kind=POSITIVE_DURATION,
+            meaning="for a whole reply, not streamed; with all retries and fallbacks",
+        ),
+        Field(key="calls", attr="persistence", kind=TABLE, meaning="retries and limits, see below", default="as below"),
+    ),
+)
+
+CALLS = Section(
+    heading="[providers.NAME.calls]",
+    meaning="How each of its models is called: how often, how many at once, and when it is left alone.",
+    noun=Persistence,
+    fields=(
+        Field(key="tries", kind=whole(1, 10), meaning="calls for one request, the first included"),
+        Field(key="pause", attr="pause_s", kind=DURATION, meaning="before the second; it doubles, with jitter"),
+        Field(
+            key="longest_pause",
+            attr="longest_pause_s",
+            kind=DURATION,
+            meaning="a provider that asks for a longer one (Retry-After) is not asked again",
+        ),
+        Field(
+            key="retry_share",
+            kind=SHARE,
+            meaning="retries in proportion to requests, at most: what reaches a provider in an outage",
+        ),
+        Field(
+            key="max_concurrency",
+            kind=whole(0, 100_000),
+            meaning="calls at once; 0 is as many as its rate limits leave room for, which is learnt",
+        ),
+        Field(
+            key="max_waiting", kind=whole(0, 100_000), meaning="calls that may wait for room; others get 429 at once"
+        ),
+        Field(key="wait", attr="wait_s", kind=DURATION, meaning="how long each may wait"),
+        Field(key="trip_after", kind=whole(1, 10**9), meaning="failures in a row after which it is left alone"),
+        Field(
+            key="rest", attr="rest_s", kind=POSITIVE_DURATION, meaning="for so long; twice as long each time, up to 1m"
+        ),
     ),
 )
 
@@ -120,5 +160,15 @@ ROUTE = Section(
         ),
         Field(key="fingerprint_epochs", kind=FLAG, meaning="a changed system_fingerprint retires the old answers"),
         Field(key="ttl", attr="ttl_s", kind=DURATION, meaning="how long answers live", default="by [lifetimes]"),
+        Field(
+            key="fallbacks",
+            kind=TEXTS,
+            meaning="models asked in turn when the asked one fails before its reply begins",
+        ),
+        Field(
+            key="hedge",
+            kind=FLAG,
+            meaning="ask a second time when a reply begins later than 95 % do; the faster one is given, both are paid",
+        ),
     ),
 )

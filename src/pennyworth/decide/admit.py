@@ -63,6 +63,12 @@ def resolve(model: str, plan: Plan) -> Target | Refuse:
     return _unknown(model, plan)
 
 
+def fallbacks(route: Route, plan: Plan) -> tuple[Target, ...]:
+    """Whom to ask when the asked target fails. One that nobody offers, or has no key, is passed over."""
+    found = (resolve(model, plan) for model in route.fallbacks)
+    return tuple(target for target in found if isinstance(target, Target))
+
+
 def _named(name: str, plan: Plan) -> Provider | None:
     return next((provider for provider in plan.providers if provider.name == name), None)
 

@@ -7,6 +7,9 @@ import msgspec
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Target
 
+_NOT_ASKED = {"no_room": (429, "overloaded"), "resting": (503, "upstream_resting")}
+"""Why a call was not made -> status and code. Both come with ``Retry-After``."""
+
 
 class Trouble(msgspec.Struct, frozen=True):
     """A failure in words. ``body`` is the provider's own error where it says more than we could."""
@@ -27,7 +30,9 @@ def gives(outcome: Outcome) -> bool:
 
 def failed(outcome: Outcome) -> bool:
     """The provider gave nothing of use, for a reason that may pass: no answer, a broken one, or an overload."""
-    if outcome.status in (0, 408, 429) or outcome.status >= 500:
+    if outcome.status in (0, 402, 408, 429) or outcome.status >= 500:
+        return True
+    if outcome.streamed and outcome.ending == "error" and not outcome.began:
         return True
     return outcome.ending == "cut" and not gives(outcome)
 
@@ -36,6 +41,8 @@ def status_of(outcome: Outcome) -> int:
     """The HTTP status for a caller who has not been given anything yet."""
     if outcome.status >= 400:
         return outcome.status
+    if outcome.broke in _NOT_ASKED:
+        return _NOT_ASKED[outcome.broke][0]
     return 504 if "timed out" in outcome.fault else 502
 
 
@@ -60,6 +67,8 @@ def explain(outcome: Outcome, target: Target) -> Trouble:
             f"{target.name} answered {outcome.status}, a redirect, which is not followed: a credential belongs to one "
             f"host. Check providers.{provider.name}.base_url = {provider.base_url}.",
         )
+    if outcome.broke in _NOT_ASKED:
+        return Trouble(status, _NOT_ASKED[outcome.broke][1], f"{target.name} was not asked: {outcome.fault}.")
     if outcome.status == 0:
         return Trouble(status, "upstream_unreachable", f"{target.name} gave no reply: {outcome.fault}.")
     return Trouble(status, "upstream_broken", f"The reply of {target.name} was not completed: {outcome.fault}.")

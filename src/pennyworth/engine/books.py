@@ -96,6 +96,7 @@ class Books:
         first_byte_ms: float,
         total_ms: float,
         edits: tuple[str, ...],
+        why: str = "",
     ) -> AttemptNote:
         """One call as it stands on the receipt, priced."""
         usage, basis = self._usage(p, outcome)
@@ -113,6 +114,7 @@ class Books:
             provider_request_id=outcome.provider_request_id,
             fault=outcome.fault,
             edits=edits,
+            why=why,
         )
 
     def settle(
@@ -127,11 +129,9 @@ class Books:
     ) -> Receipt:
         """Writes the receipt of a request; the second call finds it written.
 
-        ``usage``: the tokens of the reply given, for those who did not pay for it themselves.
+        ``usage``: the tokens of the reply given.
         """
         if p.receipt is None:
-            if served in ("upstream", "none"):
-                usage = p.attempts[-1].usage if p.attempts else None
             end = _End(served, ending, status, usage, answer)
             p.receipt = self._receipt(p, end, self._money(p, end))
             self._write(p.notes, p.receipt)
@@ -154,8 +154,9 @@ class Books:
     def _reckon(self, p: Passage, end: _End) -> savings.Books:
         spent, basis = _paid(p.attempts)
         would, would_basis = spent, basis
-        if end.usage is not None and end.served not in ("upstream", "none"):
-            would, would_basis = self._cost(p.target, end.usage, "metered")
+        if end.usage is not None and end.served != "none" and not _direct(p, end):
+            would_basis = basis if end.served == "upstream" else "metered"
+            would, would_basis = self._cost(p.target, end.usage, would_basis)
         return savings.books(end.served, would_have_cost=would, spent=spent, would_basis=would_basis, basis=basis)
 
     def _receipt(self, p: Passage, end: _End, money: savings.Books) -> Receipt:
@@ -173,7 +174,7 @@ class Books:
             ending=end.ending,
             status=end.status,
             reason=p.reason,
-            target=answer.target if answer else p.target.name,
+            target=answer.target if answer else p.answering.name,
             attempts=tuple(p.attempts),
             usage=end.usage,
             spent=money.spent,
@@ -217,7 +218,7 @@ class Books:
         """The provider's count, or ours where it gave none and something was generated or broke off on the way."""
         if outcome.usage is not None:
             return outcome.usage, "metered"
-        if outcome.status >= 400 or (outcome.status == 0 and outcome.ending != "caller_left"):
+        if outcome.status >= 400 or (outcome.status == 0 and outcome.ending not in ("caller_left", "outrun")):
             return None, "none"
         return Usage(
             input=tokens.estimate_request(p.request.fields), output=tokens.estimate_tokens(outcome.text)
@@ -251,6 +252,11 @@ class Books:
         except StoreError as error:
             self._state.trouble("journal", str(error))
             notes.append(f"journal: {error}")
+
+
+def _direct(p: Passage, end: _End) -> bool:
+    """One call to the asked target: what it cost is what it would have cost."""
+    return end.served == "upstream" and len(p.attempts) == 1 and p.answering is p.target
 
 
 def _latency(p: Passage, now_ns: int) -> Latency:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pennyworth.decide import admit, switches, trouble
+from pennyworth.decide import admit, switches
 from pennyworth.decide.admit import Refuse
 from pennyworth.engine import heads
 from pennyworth.engine.books import Books
@@ -124,10 +124,9 @@ class Engine:
         return flight
 
     def _ask_again(self, p: Passage, flight: Flight) -> Flight | None:
-        """A follower whose flight failed before it gave anything asks once more: all of them together, in one call."""
-        if p.leads or p.retried or flight.aborted or flight.stand_in or p.exact is None:
-            return None
-        if flight.outcome is None or not trouble.failed(flight.outcome):
+        """A follower whose flight ended by a defect of ours asks once more: all of them together, in one call. A
+        failure of the provider's has been retried in the flight."""
+        if p.leads or p.retried or p.exact is None or not flight.defective or flight.fed:
             return None
         p.retried = True
         return self.flights.find(p.exact, p.epoch) or self._lead(p)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from pennyworth.money import Usage
 from pennyworth.outcome import Kept, Outcome, Served
+from pennyworth.plan import Target
 from pennyworth.request import Key
 from pennyworth.wire.replay import hide_usage
 
@@ -22,17 +23,19 @@ class Flight:
     """A call under way and what it has brought so far.
 
     Attributes:
-    headers: the provider's.
+    target, headers: who gives the reply, and that provider's headers.
     blocks, bare: the events so far, and the same without the usage nobody asked for.
     pushed: bytes so far. ``usage``: the tokens of the reply, estimated where the provider gave none.
     shared_under: the key and epoch by which others find it.
     outcome: set at the terminal event; ``over`` once nothing more will come.
     stand_in: a kept answer to give instead, and how it is ``served``: it came meanwhile, or the provider fails.
+    defective: we failed ourselves, so that asking once more may help.
     """
 
     def __init__(self) -> None:
         self.over = False
         self.outcome: Outcome | None = None
+        self.target: Target | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
         self.stand_in: Kept | None = None
         self.served: Served = "upstream"
@@ -42,6 +45,7 @@ class Flight:
         self.task: asyncio.Task[None] | None = None
         self.shared_under: tuple[Key, int] | None = None
         self.aborted = ""
+        self.defective = False
         self.wanted = True
         self._flying = False
         self._readers = 0
@@ -88,6 +92,11 @@ class Flight:
         self.bare.append(bare)
         self.pushed += len(block)
         self._wake()
+
+    def answers(self, target: Target, headers: tuple[tuple[str, str], ...]) -> None:
+        """The reply is this target's, be it an answer or a failure."""
+        self.target = target
+        self.headers = headers
 
     def settle(self, outcome: Outcome, usage: Usage | None) -> None:
         """The reply is known to its end; what is pushed after this is its terminal event."""

@@ -51,8 +51,8 @@ def of_stream(p: Passage, upstream: tuple[tuple[str, str], ...]) -> Headers:
         *_NO_BUFFER,
         (b"cache-status", cache_status(p).encode()),
         (b"x-pennyworth-receipt", p.id.encode()),
-        (b"x-pennyworth-model", p.target.name.encode()),
-        *passed_on(upstream, p.target.provider.credential),
+        (b"x-pennyworth-model", p.answering.name.encode()),
+        *passed_on(upstream, p.answering.provider.credential),
     ]
 
 
@@ -61,7 +61,7 @@ def of_whole(p: Passage, receipt: Receipt, upstream: tuple[tuple[str, str], ...]
         _type_of(p, upstream, outcome),
         (b"cache-status", cache_status(p).encode()),
         *of_receipt(receipt),
-        *passed_on(upstream, p.target.provider.credential),
+        *passed_on(upstream, p.answering.provider.credential),
     ]
 
 
@@ -69,7 +69,7 @@ def _type_of(p: Passage, upstream: tuple[tuple[str, str], ...], outcome: Outcome
     """Events or JSON, as asked; a provider's own error page keeps the type it came with."""
     if trouble.gives(outcome) and outcome.ending not in ("cut", "error"):
         return EVENTS if p.request.stream else JSON
-    told = trouble.explain(outcome, p.target) if not trouble.gives(outcome) else None
+    told = trouble.explain(outcome, p.answering) if not trouble.gives(outcome) else None
     if told is not None and not told.body:
         return JSON
     kind = next((value for name, value in upstream if name == "content-type" and value.isprintable()), "")

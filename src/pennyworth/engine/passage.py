@@ -15,14 +15,17 @@ class Passage:
         exact: the key of its very wording; ``name``, how people write it. ``under``: the key its answer is kept under.
         stale: an expired answer that may stand in for a failing provider.
         attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
+        answering: the target whose reply it gets. ``fallbacks``: those to ask when the asked one fails.
         left: its caller has gone. ``leads``: its call feeds others. ``retried``: its first
             flight failed and it has asked again. ``repeats_sample``: a sampled question that was asked before.
     """
 
     __slots__ = (
+        "answering",
         "attempts",
         "epoch",
         "exact",
+        "fallbacks",
         "first_byte_ms",
         "id",
         "leads",
@@ -49,7 +52,8 @@ class Passage:
         self.id = id
         self.request = case.request
         self.view = view
-        self.target = case.target
+        self.target = self.answering = case.target
+        self.fallbacks = case.fallbacks
         self.route = case.route
         self.verdict = case.verdict
         self.reason = case.verdict.reason

@@ -8,17 +8,20 @@ from __future__ import annotations
 from pennyworth.decide import trouble
 from pennyworth.engine.books import Books
 from pennyworth.engine.coalesce import Flights
+from pennyworth.engine.courier import Courier
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.passage import Passage
-from pennyworth.engine.sending import Sending
+from pennyworth.engine.sending import Sent
 from pennyworth.engine.state import State
 from pennyworth.outcome import Ending, Outcome
 from pennyworth.ports import Upstream
-from pennyworth.routing import POLICIES, Seen
+from pennyworth.routing import POLICIES, Seen, falling_back
+from pennyworth.wire.sse import EventSplitter
 
 _NEVER_LEFT = Outcome(ending="caller_left", status=0, fault="every caller left before the call was made")
+_OUR_FAULT = Outcome(ending="cut", status=0, fault="the gateway itself failed")
 
 
 class Pilot:
@@ -35,14 +38,15 @@ class Pilot:
         try:
             if flight.take_off() and await self._look_again(flight, p):
                 return
-            outcome = await self._follow_policy(flight, p) if flight.wanted else _NEVER_LEFT
-            self._land(flight, p, outcome)
+            sent = await self._follow_policy(flight, p) if flight.wanted else Sent(_NEVER_LEFT, p.target)
+            self._land(flight, p, sent)
             flight.finish()  # nobody waits for the keeping
-            await self._keeper.keep(p, outcome)
+            await self._keeper.keep(p, sent.outcome)
         except Exception as error:  # the engine's edge: a defect of ours must not leave readers waiting for ever
             self._state.defect("engine", error)
             p.notes.append(f"engine: {type(error).__name__}")
-            self._land(flight, p, Outcome(ending="cut", status=0, fault="the gateway itself failed"))
+            flight.defective = True
+            self._land(flight, p, Sent(_OUR_FAULT, p.target))
         finally:
             flight.finish()
             flights.remove(flight)
@@ -57,29 +61,44 @@ class Pilot:
         flight.give_instead(found.kept, found.served)
         return True
 
-    async def _follow_policy(self, flight: Flight, p: Passage) -> Outcome:
-        """The policy's last outcome stands."""
-        steps = POLICIES[p.route.policy](p.request, p.view, p.target)
-        send = next(steps)
+    async def _follow_policy(self, flight: Flight, p: Passage) -> Sent:
+        """What stands, by the policy's word or as the last that came."""
+        courier = Courier(self._state, self._upstream, self._books, flight, p, lambda sent: self._land(flight, p, sent))
+        steps = falling_back(POLICIES[p.route.policy](p.request, p.view, p.target), p.fallbacks)
+        send, why = next(steps), ""
+        seen: list[Sent] = []
         while True:
-            sending = Sending(
-                flight, p, send.target, self._books, self._state.clock, lambda seen: self._land(flight, p, seen)
-            )
-            outcome = await sending.run(self._upstream)
+            seen.append(await courier.carry(send.target, why))
+            if not flight.wanted or flight.fed:
+                return seen[-1]
             try:
-                send = steps.send(Seen(outcome, self._state.snapshot()))
-            except StopIteration:
-                return outcome
+                send = steps.send(Seen(seen[-1].outcome, self._state.snapshot()))
+            except StopIteration as done:
+                return next((sent for sent in seen if sent.outcome is done.value), seen[-1])
+            why = send.reason
 
-    def _land(self, flight: Flight, p: Passage, outcome: Outcome) -> None:
+    def _land(self, flight: Flight, p: Passage, sent: Sent) -> None:
         """The reply is known to its end: the leader's receipt, before anybody gets the last byte. Once."""
         if flight.outcome is not None or flight.stand_in is not None:
             return
+        outcome = sent.outcome
         if trouble.failed(outcome) and not flight.fed and p.stale is not None and not p.left:
             flight.give_instead(p.stale, "stale")
             return  # each reader's receipt is written when it is given the stale answer
-        flight.settle(outcome, p.attempts[-1].usage if p.attempts else None)
+        flight.answers(sent.target, sent.headers)
+        flight.settle(outcome, sent.usage)
+        p.answering = sent.target
         ending: Ending = "caller_left" if p.left else outcome.ending
         gave = not p.left and trouble.gives(outcome)
         status = 499 if p.left else 200 if flight.fed else outcome.status if gave else trouble.status_of(outcome)
-        self._books.settle(p, served="upstream" if gave else "none", ending=ending, status=status)
+        self._books.settle(p, served="upstream" if gave else "none", ending=ending, status=status, usage=sent.usage)
+        if gave and outcome.streamed and not flight.fed and outcome.ending == "error":
+            _give_as_it_came(flight, outcome)
+
+
+def _give_as_it_came(flight: Flight, outcome: Outcome) -> None:
+    """A stream that begins with an error: nobody did better, so the caller reads what a direct one would have read."""
+    splitter = EventSplitter()
+    events = splitter.feed(outcome.raw)
+    if events:
+        flight.push(events)

@@ -56,6 +56,7 @@ class Relay:
             if self._closed:
                 return Reply(499, [])  # nobody is there to read it
             if self._p.request.stream and flight.fed:
+                self._p.answering = flight.target or self._p.target
                 return Reply(200, heads.of_stream(self._p, flight.headers), more=True)
             if not flight.over:
                 return None
@@ -116,6 +117,7 @@ class Relay:
 
     def _settle(self, flight: Flight, outcome: Outcome) -> None:
         """A leader was settled by its flight; whoever shared the call pays nothing."""
+        self._p.answering = flight.target or self._p.target
         if self._p.receipt is None:
             gave = trouble.gives(outcome)
             served: Served = "coalesced" if gave else "none"
@@ -129,7 +131,7 @@ class Relay:
         if self._told or flight.outcome.ending != "cut":
             return b""
         self._told = True
-        told = trouble.explain(flight.outcome, self._p.target)
+        told = trouble.explain(flight.outcome, self._p.answering)
         return problems.problem_event(told.status, told.message, code=told.code)
 
     def _whole(self, flight: Flight) -> Reply:
@@ -142,7 +144,7 @@ class Relay:
         assert self._p.receipt is not None
         head = heads.of_whole(self._p, self._p.receipt, flight.headers, outcome)
         if not trouble.gives(outcome):
-            told = trouble.explain(outcome, self._p.target)
+            told = trouble.explain(outcome, self._p.answering)
             return Reply(told.status, head, told.body or problems.problem(told.status, told.message, code=told.code))
         if outcome.ending in ("cut", "error") and not outcome.streamed:
             return Reply(outcome.status, head, outcome.raw)  # odd, but whole: what the provider said is what he gets

@@ -1,12 +1,14 @@
 """One call to a provider: from the intent in the journal to the recorded outcome, feeding the flight on the way.
 
-Role and start events wait for content; the terminal event waits for the receipt.
+Role and start events wait for content; the terminal event waits for the receipt. What fails before content came is
+not given to anybody here: another call may do better, and the pilot lands what stands in the end.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,7 +16,9 @@ from pennyworth import canonical
 from pennyworth.engine.books import Books
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.passage import Passage
-from pennyworth.errors import UpstreamError
+from pennyworth.engine.race import Race
+from pennyworth.errors import UpstreamError, UpstreamFault
+from pennyworth.money import Usage
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Target
 from pennyworth.ports import Call, Clock, Exchange, Upstream
@@ -26,15 +30,40 @@ from pennyworth.wire.sse import EventSplitter
 _LONGEST_EVENT = 8 * 2**20
 
 
+class Sent(NamedTuple):
+    """What came of a call. ``headers``: the provider's. ``usage``: of the reply, estimated where it gave none."""
+
+    outcome: Outcome
+    target: Target
+    headers: tuple[tuple[str, str], ...] = ()
+    usage: Usage | None = None
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """What a call is made for.
+
+    Attributes:
+        why: "" for the first one of a request; else what it is: a retry, a fallback, a hedge.
+        within_s: what is left until the request's deadline.
+        race: it and those it runs against.
+    """
+
+    target: Target
+    why: str
+    within_s: float
+    race: Race
+
+
 class Sending:
-    """``run`` once. ``land(outcome)`` is called when the reply is known to its end, before its last byte is released."""
+    """``run`` once. ``land(sent)`` is called when a reply is known to its end, before its last byte is released."""
 
     def __init__(
-        self, flight: Flight, p: Passage, target: Target, books: Books, clock: Clock, land: Callable[[Outcome], None]
+        self, flight: Flight, p: Passage, errand: Errand, books: Books, clock: Clock, land: Callable[[Sent], None]
     ) -> None:
         self._flight = flight
         self._p = p
-        self._target = target
+        self._errand = errand
+        self._target = errand.target
         self._books = books
         self._clock = clock
         self._land = land
@@ -44,38 +73,52 @@ class Sending:
         self._size = 0
         self._status = 0
         self._streamed = False
-        self._request_id = ""
+        self._headers: tuple[tuple[str, str], ...] = ()
         self._held: list[bytes] = []
+        self._began = False
         self._landed = False
+        self._sent: Sent | None = None
+        self._broke: UpstreamFault | None = None
+        self._task: asyncio.Task[object] | None = None
         self._started_ns = clock.mono_ns()
         self._first_ns = 0
+        errand.race.enter(self)
 
-    async def run(self, upstream: Upstream) -> Outcome:
-        """The outcome, whatever happens; a cancelled call has one too."""
+    async def run(self, upstream: Upstream) -> Sent:
+        """What came of it, whatever happens; a cancelled call has an outcome too."""
+        self._task = asyncio.current_task()
         self._books.intend(self._p, self._target)
         exchange: Exchange | None = None
         fault = ""
         try:
-            exchange = await upstream.open(call_for(self._p.request, self._target, self._edits))
+            exchange = await upstream.open(call_for(self._p.request, self._target, self._edits, self._errand.within_s))
             await self._receive(exchange)
         except UpstreamError as error:
-            fault = error.message
-        except asyncio.CancelledError:  # by Flight.abort: the outcome is booked, then the task ends by itself
-            fault = self._flight.aborted or "every caller left"
+            fault, self._broke = error.message, error.fault
+        except (
+            asyncio.CancelledError
+        ):  # by Flight.abort or call_off: the outcome is booked, then the task ends by itself
+            fault, self._broke = self._flight.aborted or "every caller left", "cancelled"
         finally:
             if exchange is not None:
                 exchange.close()
-        outcome = self._outcome(fault)
-        if not self._landed:
-            self._conclude(outcome)
-        return outcome
+        if self._sent is None:
+            return self._conclude(self._outcome(fault))
+        # What came after the end of a reply counts against it, though nobody was given it.
+        return self._sent._replace(outcome=self._outcome(fault)) if self._landed else self._sent
+
+    def call_off(self) -> None:
+        """Another call for the same reply was faster: this one is booked as it stands, and ends."""
+        if self._sent is None:
+            outcome = self._outcome("another call was faster")
+            self._note(msgspec.structs.replace(outcome, ending="outrun", broke="cancelled"))
+            if self._task is not None:
+                self._task.cancel()
 
     async def _receive(self, exchange: Exchange) -> None:
         self._status = exchange.status
-        self._flight.headers = tuple(exchange.headers)
-        headers = dict(exchange.headers)
-        self._request_id = headers.get("x-request-id", "")
-        events = headers.get("content-type", "").startswith("text/event-stream")
+        self._headers = tuple(exchange.headers)
+        events = dict(exchange.headers).get("content-type", "").startswith("text/event-stream")
         self._streamed = events and exchange.status == 200
         splitter = EventSplitter()
         while data := await exchange.read():
@@ -105,7 +148,7 @@ class Sending:
 
     def _pass(self, events: list[bytes]) -> None:
         self._recorder.feed_all(events)
-        if self._landed:
+        if self._sent is not None:
             return  # what comes after the terminal event reaches nobody; the recorder holds it against the reply
         self._held += events
         if self._recorder.done:
@@ -126,51 +169,68 @@ class Sending:
             ended=not fault,
             expected=self._p.request.n,
             fault=fault,
-            request_id=self._request_id,
+            request_id=dict(self._headers).get("x-request-id", ""),
         )
+        if self._began or self._broke:
+            outcome = msgspec.structs.replace(outcome, began=self._began, broke=self._broke or "")
         if fault and self._p.left and not self._flight.aborted:
             return msgspec.structs.replace(outcome, ending="caller_left")
         if outcome.ending == "error":
             return msgspec.structs.replace(outcome, raw=self._struck(outcome.raw))
         return outcome
 
-    def _conclude(self, outcome: Outcome) -> None:
-        """The attempt's note, the receipt, and for a stream seen to its end its terminal event."""
-        self._note(outcome)
-        if not self._streamed or outcome.ending in ("cut", "caller_left"):
-            return  # the policy may have another idea; the pilot lands what stands in the end
+    def _conclude(self, outcome: Outcome) -> Sent:
+        """The attempt's note, and for a stream seen to its end the receipt and its terminal event."""
+        failed = outcome.ending in ("cut", "caller_left", "error") and not self._began
+        if not failed and outcome.status < 300 and not self._claim():
+            outcome = msgspec.structs.replace(outcome, ending="outrun")
+            failed = True
+        sent = self._note(outcome)
+        if not self._streamed or failed or outcome.ending in ("cut", "caller_left"):
+            return sent  # the policy may have another idea; the pilot lands what stands in the end
         self._landed = True
-        self._land(outcome)
+        self._land(sent)
         self._release()
+        return sent
+
+    def _claim(self) -> bool:
+        if not self._errand.race.claim(self):
+            return False
+        self._flight.answers(self._target, self._headers)
+        return True
 
     def _release(self) -> None:
-        if events := self._held:
-            self._held = []
-            quoting = b'"error"' in b"".join(events)
-            self._flight.push([self._struck(event) for event in events] if quoting else events)
+        if not self._held or not (self._began or self._claim()):
+            return
+        self._began = True
+        events, self._held = self._held, []
+        quoting = b'"error"' in b"".join(events)
+        self._flight.push([self._struck(event) for event in events] if quoting else events)
 
     def _struck(self, said: bytes) -> bytes:
         """Without our credential, where an error inside a reply says it back: some providers quote what they refuse."""
         return self._target.provider.credential.struck_from(said) if b'"error"' in said else said
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, outcome: Outcome) -> Sent:
         now = self._clock.mono_ns()
         first_ms = round(((self._first_ns or now) - self._started_ns) / 1e6, 3)
         total_ms = round((now - self._started_ns) / 1e6, 3)
         self._p.first_byte_ms = first_ms
-        self._p.attempts.append(
-            self._books.note(
-                self._p,
-                self._target,
-                outcome,
-                first_byte_ms=first_ms,
-                total_ms=total_ms,
-                edits=tuple([edit.field for edit in self._edits]) if self._edits else (),
-            )
+        note = self._books.note(
+            self._p,
+            self._target,
+            outcome,
+            first_byte_ms=first_ms,
+            total_ms=total_ms,
+            edits=tuple([edit.field for edit in self._edits]) if self._edits else (),
+            why=self._errand.why,
         )
+        self._p.attempts.append(note)
+        self._sent = Sent(outcome, self._target, self._headers, note.usage)
+        return self._sent
 
 
-def call_for(request: Request, target: Target, changes: tuple[Edit, ...]) -> Call:
+def call_for(request: Request, target: Target, changes: tuple[Edit, ...], within_s: float = 0.0) -> Call:
     """The HTTP call: the caller's bytes with the edits, and our credential or, where allowed, the caller's own."""
     provider = target.provider
     if target.model != request.model:
@@ -184,4 +244,6 @@ def call_for(request: Request, target: Target, changes: tuple[Edit, ...]) -> Cal
     body = request.body
     if changes:
         body = edits.apply(body, changes, tuple([edit.field for edit in changes if edit.field in request.fields]))
-    return Call(target=target, path=chat.PATH, headers=tuple(headers), body=body, stream=request.stream)
+    return Call(
+        target=target, path=chat.PATH, headers=tuple(headers), body=body, stream=request.stream, within_s=within_s
+    )

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from cachebox import LRUCache
 
 from pennyworth.engine.counters import Counters
+from pennyworth.engine.health import Healths
 from pennyworth.outcome import Receipt
 from pennyworth.plan import Plan
 from pennyworth.ports import Clock
@@ -29,6 +30,7 @@ class State:
         self.control = control
         self.clock = clock
         self.counters = Counters()
+        self.healths = Healths()
         self.draining = False
         self._draw = _drawer(seed)
         self._report = report

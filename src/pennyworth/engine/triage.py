@@ -6,6 +6,8 @@ All pure, so they are remembered: applications send the same bytes again and aga
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 from cachebox import LRUCache
 
@@ -29,6 +31,7 @@ class Case(msgspec.Struct, frozen=True):
     enabled: bool
     epoch: int
     target: Target
+    fallbacks: tuple[Target, ...]
     route: Route
     verdict: Verdict
     keys: Keys | None
@@ -36,11 +39,19 @@ class Case(msgspec.Struct, frozen=True):
     """The first 16 hex digits of the exact key, "" without one: by it people find and purge."""
 
 
+class _Place(NamedTuple):
+    """Where requests for one model go."""
+
+    target: Target | Refuse
+    route: Route
+    fallbacks: tuple[Target, ...]
+
+
 class Triage:
     def __init__(self, keyring: Keyring) -> None:
         self._keyring = keyring
         self._cases: LRUCache[int, Case] = LRUCache(512)
-        self._places: LRUCache[str, tuple[Target | Refuse, Route]] = LRUCache(10_000)
+        self._places: LRUCache[str, _Place] = LRUCache(10_000)
         self._plan: Plan | None = None
 
     def decide(self, request: Request, view: View) -> Case | Refuse:
@@ -63,25 +74,26 @@ class Triage:
         return case
 
     def _decide(self, request: Request, plan: Plan, enabled: bool, epoch: int) -> Case | Refuse:
-        target, route = self._place(request.model, plan)
+        target, route, fallbacks = self._place(request.model, plan)
         if isinstance(target, Refuse):
             return target
         verdict = cacheable.verdict(request, route, enabled, target.model)
         named = verdict.look or verdict.keep or verdict.why == "sampled"
         keys = self._keys(request, plan, target, route, epoch) if named else None
         name = keys.exact.hex()[:16] if keys else ""
-        return Case(request, plan, enabled, epoch, target, route, verdict, keys, name)
+        return Case(request, plan, enabled, epoch, target, fallbacks, route, verdict, keys, name)
 
     def _keys(self, request: Request, plan: Plan, target: Target, route: Route, epoch: int) -> Keys | None:
         normal = normalise.normalise_messages(request.fields, plan.cache)
         return self._keyring.keys(request, normal, target, route.name, epoch)
 
-    def _place(self, model: str, plan: Plan) -> tuple[Target | Refuse, Route]:
+    def _place(self, model: str, plan: Plan) -> _Place:
         if self._plan is not plan:
             self._places.clear()
             self._plan = plan
         found = self._places.get(model)
         if found is None:
-            found = (admit.resolve(model, plan), admit.route_for(model, plan))
+            route = admit.route_for(model, plan)
+            found = _Place(admit.resolve(model, plan), route, admit.fallbacks(route, plan))
             self._places.insert(model, found)
         return found

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pennyworth.routing.as_asked import as_asked
-from pennyworth.routing.steps import Policy, Seen, Send
+from pennyworth.routing.fallback import falling_back
+from pennyworth.routing.steps import Policy, Seen, Send, Steps
 
 POLICIES: Mapping[str, Policy] = {"as_asked": as_asked}
 """Every policy by the name that ``routes.policy`` gives it."""
 
-__all__ = ["POLICIES", "Policy", "Seen", "Send"]
+__all__ = ["POLICIES", "Policy", "Seen", "Send", "Steps", "falling_back"]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 from pennyworth.plan import Target
 from pennyworth.request import Request
-from pennyworth.routing.steps import Seen, Send
+from pennyworth.routing.steps import Send, Steps
 from pennyworth.view import View
 
 
-def as_asked(request: Request, view: View, asked: Target) -> Generator[Send, Seen, None]:
+def as_asked(request: Request, view: View, asked: Target) -> Steps:
     yield Send(asked, "the model the caller asked for")
+    return None

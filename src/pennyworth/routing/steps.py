@@ -1,6 +1,6 @@
 """What a policy says and hears. A policy never waits: it yields a step and is sent the outcome.
 
-The last outcome stands: a policy that returns has accepted it.
+The outcome a policy returns stands; one that returns nothing has accepted the last.
 """
 
 from __future__ import annotations
@@ -29,5 +29,8 @@ class Seen(msgspec.Struct, frozen=True):
     view: View
 
 
-Policy = Callable[[Request, View, Target], Generator[Send, Seen, None]]
+Steps = Generator[Send, Seen, Outcome | None]
+"""One request's way through a policy."""
+
+Policy = Callable[[Request, View, Target], Steps]
 """``policy(request, view, asked)``: ``asked`` is the target the caller named."""

@@ -23,7 +23,7 @@ class Reader:
     def __init__(self, plan: Plan) -> None:
         self._vary = plan.cache.vary_headers
         self._max_depth = plan.limits.max_depth
-        self._named = ("cache-control", chat.TAGS_HEADER, *self._vary)
+        self._named = ("cache-control", chat.TAGS_HEADER, *chat.TIMEOUT_HEADERS, *self._vary)
         self._known: LRUCache[tuple[bytes, Caller, tuple[str | None, ...]], Request] = LRUCache(self._MOST)
 
     def read(self, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:

@@ -48,7 +48,7 @@ class HttpUpstream:
 
     async def _dial(self, origin: Origin, call: Call) -> Connection:
         provider = call.target.provider
-        patience_s = provider.connect_s if call.stream else min(provider.connect_s, provider.total_s)
+        patience_s = provider.connect_s if call.stream else min(provider.connect_s, _total_s(call))
         try:
             async with asyncio.timeout(patience_s):
                 connection = await self._dialler.dial(origin)
@@ -106,10 +106,16 @@ class HttpExchange:
         return road.broken_off(how, self._call, begun=True)
 
 
+def _total_s(call: Call) -> float:
+    """For a whole reply."""
+    total_s = call.target.provider.total_s
+    return min(total_s, call.within_s) if call.within_s else total_s
+
+
 async def _ask(connection: Connection, head: bytes, call: Call, started: float) -> Reply:
     """The reply when it has begun, or when it never will."""
-    provider = call.target.provider
-    reply = connection.send(head, call.body, started + provider.total_s, provider.idle_s if call.stream else 0.0)
+    idle_s = call.target.provider.idle_s if call.stream else 0.0
+    reply = connection.send(head, call.body, started + _total_s(call), idle_s)
     try:
         while not reply.begun and connection.broken is None:
             await connection.news()

@@ -49,7 +49,8 @@ def broken_off(how: Broken, call: Call, *, begun: bool) -> UpstreamError:
             silence = f"it timed out: nothing came for {provider.idle_s:g} s ({_at(call)}.idle_timeout)"
             return UpstreamError("timeout", call.target.name, silence)
         case "silent":
-            late = f"it timed out after {provider.total_s:g} s ({_at(call)}.total_timeout)"
+            given = min(provider.total_s, call.within_s or provider.total_s)
+            late = f"it timed out after {given:.3g} s ({_at(call)}.total_timeout)"
             return UpstreamError("timeout", call.target.name, late)
         case "malformed":
             return UpstreamError("malformed", call.target.name, f"what it sent is not HTTP ({_base_url(call)})")

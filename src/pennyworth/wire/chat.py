@@ -19,9 +19,13 @@ _FORBIDDEN = frozenset(("api_base", "base_url", "api_key"))
 """Body fields by which other gateways let a caller choose who is asked (CVE-2024-6587)."""
 
 TAGS_HEADER = "x-pennyworth-tags"
+TIMEOUT_HEADERS = ("x-pennyworth-timeout", "x-stainless-read-timeout", "x-stainless-timeout")
+"""How long the caller waits, in seconds: ours, and what the official SDKs send of their own accord."""
+
 MOST_CHOICES = 1024
 _LONGEST_MODEL = 256
 _SHOWN = 60
+_LONGEST_TIMEOUT_S = 86400.0
 
 
 def read_request(
@@ -69,6 +73,7 @@ def read_request(
         directives=read_cache_control(headers.get("cache-control", "")),
         tags=_tags(tags) if tags else (),
         end_user=user if user.__class__ is str else "",
+        timeout_s=_timeout_s(headers),
     )
 
 
@@ -133,6 +138,19 @@ def _tags(value: str) -> tuple[str, ...]:
     if len(tags) > 16 or any(len(tag) > 128 for tag in tags):
         raise RequestError(f"{TAGS_HEADER}: at most 16 tags of 128 characters each.", code="invalid_header")
     return tags
+
+
+def _timeout_s(headers: Mapping[str, str]) -> float:
+    """0 where nothing sensible is said: a header that only hints must not fail a request."""
+    for name in TIMEOUT_HEADERS:
+        if (said := headers.get(name)) is not None:
+            try:
+                seconds = float(said)
+            except ValueError:
+                continue
+            if 0 < seconds <= _LONGEST_TIMEOUT_S:
+                return seconds
+    return 0.0
 
 
 def _text(content: object) -> str:
