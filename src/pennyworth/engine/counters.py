@@ -38,6 +38,8 @@ class Counters(msgspec.Struct):
     Attributes:
         requests: "served/ending" -> number. ``latency``: served -> time to the end of the reply.
         troubles: what of ours failed -> number of requests that noticed.
+        more_calls: "retry/target", "fallback/target", "hedge/target" -> calls beyond the first of a request.
+        turned_away: "how/target" -> requests that were not sent there: no room, or left alone.
         bypass_would_have: what sampled requests that were not looked up would have cost if they repeat a kept question.
     """
 
@@ -45,6 +47,8 @@ class Counters(msgspec.Struct):
     latency: dict[str, Histogram] = {}
     first_byte: Histogram = msgspec.field(default_factory=Histogram)
     upstream_calls: dict[str, int] = {}
+    more_calls: dict[str, int] = {}
+    turned_away: dict[str, int] = {}
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
@@ -80,18 +84,24 @@ class Counters(msgspec.Struct):
         for layer, amount in receipt.saved.items():
             _add(self.saved, layer, amount.pico)
         for attempt in receipt.attempts:
-            self._count_call(attempt.target, attempt.status)
+            self._count(self.upstream_calls, attempt.target, str(attempt.status))
+            if attempt.why:
+                self._count(self.more_calls, attempt.why.partition(":")[0].partition(" ")[0], attempt.target)
         for note in receipt.notes:
             _add(self.troubles, note.partition(":")[0])
         bases = (receipt.basis, receipt.would_basis)
         self.estimated += "estimated" in bases  # as the ledger's totals count it
         self.unpriced += "unpriced" in bases
 
-    def _count_call(self, target: str, status: int) -> None:
+    def turn_away(self, how: str, target: str) -> None:
+        self._count(self.turned_away, how, target)
+
+    def _count(self, counts: dict[str, int], one: str, other: str) -> None:
         """Callers choose the model, so the number of targets has an end here: the rest are counted together."""
-        name = f"{target}/{status}"
-        known = name in self.upstream_calls or len(self.upstream_calls) < _MOST_TARGETS
-        _add(self.upstream_calls, name if known else f"other/{status}")
+        name = f"{one}/{other}"
+        if name not in counts and len(counts) >= _MOST_TARGETS:
+            name = f"other/{other}" if counts is self.upstream_calls else f"{one}/other"
+        _add(counts, name)
 
     def merge(self, other: Counters) -> None:
         """Adds another process's counters."""

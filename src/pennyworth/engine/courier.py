@@ -59,12 +59,14 @@ class Courier:
 
     async def _once(self, target: Target, health: TargetHealth, spec: Persistence, why: str) -> Sent:
         if turned := left_alone(self._state.healths, health, target, self._p, self._now()):
+            self._state.counters.turn_away("resting", target.name)
             return turned
         try:
             entered = await health.enter(spec, min(spec.wait_s, self._deadline - self._now()))
         except asyncio.CancelledError:
             return left_waiting(target, self._flight)
         if not entered:
+            self._state.counters.turn_away("no_room", target.name)
             return no_room(target, health, self._now())
         self._lessons.asking(health, target, self._p)
         started, sent = self._now(), None

@@ -29,6 +29,12 @@ from pennyworth.request import Caller, Key, Request
 from pennyworth.view import View
 from pennyworth.wire import problems
 
+_FULL = Refuse(
+    503,
+    "overloaded",
+    "This worker has as many calls under way as limits.max_in_flight allows. Send the request again in a second.",
+    1,
+)
 _NOT_CACHED = Refuse(504, "only_if_cached", "Cache-Control: only-if-cached, and no kept answer fits. Ask without it.")
 """RFC 9111 §5.2.1.7 asks for 504."""
 
@@ -75,6 +81,8 @@ class Engine:
             return reply
         if p.request.directives.only_if_cached:
             return self.refuse(p.request.caller, p.view, _NOT_CACHED, p.request.model)
+        if len(self.flights) >= p.view.plan.limits.max_in_flight:
+            return self.refuse(p.request.caller, p.view, _FULL, p.request.model)
         return self._join_or_lead(p)
 
     def _at_once(self, p: Passage) -> Reply | Relay | Passage:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from typing import Literal
 
 import msgspec
 from cachebox import LRUCache
@@ -45,16 +46,41 @@ class Latencies:
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """One target as people look at it. ``limit``: calls at once as learnt or configured, 0 = none is known."""
+    """One target as people look at it.
+
+    Attributes:
+        limit: calls at once as learnt or configured, 0 = none is known.
+        requests_left, tokens_left: of the provider's rate limits, as it last said.
+    """
 
     target: str
-    state: str
+    state: Literal["well", "held", "exhausted", "failing"]
     under_way: int
     waiting: int
     limit: int
     resting_s: float = 0.0
     requests_left: int | None = None
     tokens_left: int | None = None
+
+    def beside(self, other: Health) -> Health:
+        """What two workers see, together: calls add up, and the worse news counts."""
+        return Health(
+            target=self.target,
+            state=max(self.state, other.state, key=_WORST_LAST.index),
+            under_way=self.under_way + other.under_way,
+            waiting=self.waiting + other.waiting,
+            limit=self.limit + other.limit if self.limit and other.limit else 0,
+            resting_s=max(self.resting_s, other.resting_s),
+            requests_left=_least(self.requests_left, other.requests_left),
+            tokens_left=_least(self.tokens_left, other.tokens_left),
+        )
+
+
+_WORST_LAST = ("well", "held", "exhausted", "failing")
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return min((each for each in (one, other) if each is not None), default=None)
 
 
 class TargetHealth:

@@ -6,6 +6,7 @@ import re
 from typing import Any, cast, get_args
 from urllib.parse import urlencode
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -79,6 +80,11 @@ class Reading:
                 "fingerprints": row.fingerprints,
             }
         )
+
+    async def targets(self, request: Request) -> Response:
+        Query(request)
+        overview = await self._desk.workers.overview()
+        return reply({"targets": [msgspec.structs.asdict(health) for health in overview.targets]})
 
     async def metrics(self, request: Request) -> Response:
         overview = await self._desk.workers.overview()

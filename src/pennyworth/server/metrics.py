@@ -31,6 +31,14 @@ _BY_WORKER = (
     ("resident_memory_bytes", "rss_bytes", "Resident memory."),
     ("uptime_seconds", "uptime_s", "Since the worker started."),
 )
+_BY_TARGET = (
+    ("under_way", "Calls under way."),
+    ("waiting", "Calls that wait for room."),
+    ("limit", "Calls at once, as learnt or configured; 0 while no limit is known."),
+    ("resting_s", "Seconds until a target that is left alone is tried again."),
+    ("requests_left", "Requests the provider's rate limit still allows, as it last said."),
+    ("tokens_left", "Tokens the provider's rate limit still allows, as it last said."),
+)
 _Samples = Mapping[tuple[str, ...], float]
 
 
@@ -55,6 +63,7 @@ class _Scrape(Collector):
         yield from _money(overview.counters)
         yield from _keeping(overview.counters)
         yield from _stores(overview)
+        yield from _targets(overview)
         yield from _workers(overview)
         yield from _build(overview)
 
@@ -149,6 +158,29 @@ def _stores(overview: Overview) -> Iterator[Metric]:
         "1 while a worker leaves the shared store alone or cannot write it.",
         ("worker",),
         {(snapshot.worker,): bool(snapshot.store_trouble) for snapshot in overview.workers},
+    )
+
+
+def _targets(overview: Overview) -> Iterator[Metric]:
+    counters, targets = overview.counters, overview.targets
+    yield _counter(
+        "upstream_more_calls",
+        "Calls beyond the first of a request: retry, fallback, hedge.",
+        ("why", "target"),
+        {tuple(name.split("/", 1)): number for name, number in counters.more_calls.items()},
+    )
+    yield _counter(
+        "turned_away",
+        "Requests that were not sent to a target: it had no room, or was left alone.",
+        ("how", "target"),
+        {tuple(name.split("/", 1)): number for name, number in counters.turned_away.items()},
+    )
+    for field, said in _BY_TARGET:
+        found = ((health.target, getattr(health, field)) for health in targets)
+        yield _gauge(f"target_{field}", said, ("target",), {(name,): n for name, n in found if n is not None})
+    states: _Samples = {(health.target, health.state): 1 for health in targets}
+    yield _gauge(
+        "target_state", "1 for the state a target is in: well, held, exhausted, failing.", ("target", "state"), states
     )
 
 

@@ -5,6 +5,7 @@ Figures that lie in a store shared by the workers are taken once, never added up
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ import msgspec
 
 from pennyworth.assemble import Runtime
 from pennyworth.engine.counters import Counters
+from pennyworth.engine.health import Health
 from pennyworth.ports import Store, StoreUsage
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -27,6 +29,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         enabled: whether optimisations work here: the Plan's word and the control row's together.
         control_version, epoch: of the control row this worker goes by at present.
         near: its own memory. ``shared``: the store it shares with others, if there is one.
+        targets: the health of the targets it has called.
         store_trouble: why the shared store is left alone or not written; "" when all is well.
     """
 
@@ -47,6 +50,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     store_trouble: str
     price_warnings: tuple[str, ...]
     counters: Counters
+    targets: tuple[Health, ...] = ()
 
     @property
     def uptime_s(self) -> float:
@@ -69,6 +73,15 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     shared: StoreUsage | None
     since_s: float
     restarts: int = 0
+
+    @property
+    def targets(self) -> tuple[Health, ...]:
+        """Each target once, as all workers together see it."""
+        seen: dict[str, Health] = {}
+        for health in (health for snapshot in self.workers for health in snapshot.targets):
+            known = seen.get(health.target)
+            seen[health.target] = known.beside(health) if known else health
+        return tuple(seen[name] for name in sorted(seen))
 
     @property
     def price_warnings(self) -> tuple[str, ...]:
@@ -98,6 +111,7 @@ def take(runtime: Runtime, *, worker: str, started_s: float, in_flight: int) -> 
         store_trouble=_trouble(store),
         price_warnings=tuple(runtime.parts.prices.warnings(now_s)),
         counters=summed([state.counters]),
+        targets=tuple(state.healths.seen(asyncio.get_running_loop().time())),
     )
 
 
