@@ -47,7 +47,9 @@ _PASSING_WORDS = (b"overloaded", b"server_error", b"internal", b"unavailable", b
 
 def judge(outcome: Outcome) -> Fault:
     """The fault of an outcome; ``NONE`` for a reply that can be given."""
-    if outcome.began or outcome.ending in ("caller_left", "outrun"):
+    if (outcome.status == 200 and outcome.ending == "complete") or outcome.began:
+        return NONE
+    if outcome.ending in ("caller_left", "outrun"):
         return NONE
     status = outcome.status
     if outcome.broke in ("no_room", "resting"):

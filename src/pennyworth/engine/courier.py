@@ -7,95 +7,91 @@ All of it before the reply begins: once something has reached a caller, what was
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from pennyworth.decide import fault, retrying
 from pennyworth.engine.books import Books
-from pennyworth.engine.flight import Flight
 from pennyworth.engine.health import TargetHealth
 from pennyworth.engine.lessons import Lessons
-from pennyworth.engine.passage import Passage
 from pennyworth.engine.race import Race
 from pennyworth.engine.sending import Errand, Sending, Sent
 from pennyworth.engine.state import State
 from pennyworth.engine.turned_away import left_alone, left_waiting, no_room
-from pennyworth.plan import Persistence, Target
 from pennyworth.ports import Upstream
-
-Land = Callable[[Sent], None]
 
 
 class Courier:
-    """One flight's courier. ``land`` is what ``Sending`` calls when a stream has come to its end."""
+    """``carry`` any number of errands at once."""
 
-    def __init__(self, state: State, upstream: Upstream, books: Books, flight: Flight, p: Passage, land: Land) -> None:
+    def __init__(self, state: State, upstream: Upstream, books: Books) -> None:
         self._state = state
-        self._lessons = Lessons(state)
         self._upstream = upstream
         self._books = books
-        self._flight = flight
-        self._p = p
-        self._land = land
         self._now = asyncio.get_running_loop().time
-        asked = p.target.provider.total_s
-        self._deadline = self._now() + (min(asked, p.request.timeout_s) if p.request.timeout_s else asked)
+        self._lessons = Lessons(state, self._now)
 
-    async def carry(self, target: Target, why: str) -> Sent:
+    async def carry(self, errand: Errand) -> Sent:
         """What stands with this target. A flight that nobody wants any more ends at once."""
-        health = self._state.healths.of(target)
-        spec = target.provider.persistence
+        health = self._state.healths.of(errand.target)
+        spec = errand.target.provider.persistence
         health.offered(spec)
-        tries = 0
+        tries, why = 0, errand.why
         while True:
-            sent = await self._once(target, health, spec, why if not tries else f"retry {tries}")
+            sent = await self._once(errand, health, why)
             tries += 1
-            found = fault.judge(sent.outcome)
-            again = found.retry and self._flight.wanted and not self._flight.fed
-            pause = self._pause(spec, tries, sent) if again else None
+            if sent.outcome.status == 200 and sent.outcome.ending == "complete":
+                return sent
+            again = fault.judge(sent.outcome).retry and errand.flight.wanted and not errand.flight.fed
+            pause = self._pause(errand, tries, sent) if again else None
             if pause is None or health.rest_s(self._now()) or not health.spend_retry():
                 return sent
-            if not await self._wait(pause):
+            if not await self._wait(errand, pause):
                 return sent
+            why = f"retry {tries}"
 
-    async def _once(self, target: Target, health: TargetHealth, spec: Persistence, why: str) -> Sent:
-        if turned := left_alone(self._state.healths, health, target, self._p, self._now()):
+    async def _once(self, errand: Errand, health: TargetHealth, why: str) -> Sent:
+        target, spec = errand.target, errand.target.provider.persistence
+        if turned := left_alone(self._state.healths, health, errand, self._now()):
             self._state.counters.turn_away("resting", target.name)
             return turned
-        try:
-            entered = await health.enter(spec, min(spec.wait_s, self._deadline - self._now()))
-        except asyncio.CancelledError:
-            return left_waiting(target, self._flight)
-        if not entered:
-            self._state.counters.turn_away("no_room", target.name)
-            return no_room(target, health, self._now())
-        self._lessons.asking(health, target, self._p)
+        if not health.enter_at_once():
+            try:
+                entered = await health.enter(spec, min(spec.wait_s, errand.deadline - self._now()))
+            except asyncio.CancelledError:
+                return left_waiting(target, errand.flight)
+            if not entered:
+                self._state.counters.turn_away("no_room", target.name)
+                return no_room(target, health, self._now())
+        self._lessons.asking(health, errand)
         started, sent = self._now(), None
         try:
-            sent = await self._send(target, health, why)
+            sent = await self._send(errand, health, why)
             return sent
         finally:
             health.leave()
-            self._lessons.learn(health, self._p, sent, started)
+            self._lessons.learn(health, errand, sent, started)
 
-    async def _send(self, target: Target, health: TargetHealth, why: str) -> Sent:
+    async def _send(self, errand: Errand, health: TargetHealth, why: str) -> Sent:
+        if not errand.p.route.hedge:
+            return await self._sending(errand, why).run(self._upstream)
+        times = health.streams if errand.p.request.stream else health.whole
         race = Race()
-        first = self._sending(target, why, race)
-        times = health.streams if self._p.request.stream else health.whole
-        if not self._p.route.hedge or times.p95_s > self._deadline - self._now():
+        first = self._sending(errand, why, race)
+        if times.p95_s > errand.deadline - self._now():
             return await first.run(self._upstream)
-        return await self._hedged(first, race, target, health, times.p95_s)
+        return await self._hedged(errand, first, race, health, times.p95_s)
 
-    def _sending(self, target: Target, why: str, race: Race) -> Sending:
-        errand = Errand(target, why, max(self._deadline - self._now(), 0.001), race)
-        return Sending(self._flight, self._p, errand, self._books, self._state.clock, self._land)
+    def _sending(self, errand: Errand, why: str, race: Race | None = None) -> Sending:
+        within_s = max(errand.deadline - self._now(), 0.001)
+        return Sending(errand, why, within_s, self._books, self._state.clock, race)
 
-    async def _hedged(self, first: Sending, race: Race, target: Target, health: TargetHealth, after_s: float) -> Sent:
+    async def _hedged(self, errand: Errand, first: Sending, race: Race, health: TargetHealth, after_s: float) -> Sent:
         """A second call when the first is late to begin; whichever begins first is given."""
         running = [asyncio.ensure_future(first.run(self._upstream))]
         try:
             await asyncio.wait(running, timeout=after_s)
             if not running[0].done() and race.winner is None and health.spend_retry():
-                second = self._sending(target, "hedge: the first call was late", race)
+                second = self._sending(errand, "hedge: the first call was late", race)
                 running.append(asyncio.ensure_future(second.run(self._upstream)))
             return await _first_good(running)
         except asyncio.CancelledError:
@@ -103,18 +99,19 @@ class Courier:
                 one.cancel()
             return (await asyncio.gather(*running))[0]
 
-    def _pause(self, spec: Persistence, tries: int, sent: Sent) -> float | None:
+    def _pause(self, errand: Errand, tries: int, sent: Sent) -> float | None:
         asked = retrying.asked_pause_s(sent.headers, self._state.clock.wall_s())
-        chance = self._p.view.draw("retry", f"{self._p.id}/{tries}".encode())
-        return retrying.pause_s(spec, tries, asked, self._deadline - self._now(), chance)
+        chance = errand.p.view.draw("retry", f"{errand.p.id}/{tries}".encode())
+        left = errand.deadline - self._now()
+        return retrying.pause_s(errand.target.provider.persistence, tries, asked, left, chance)
 
-    async def _wait(self, pause_s: float) -> bool:
+    async def _wait(self, errand: Errand, pause_s: float) -> bool:
         """Whether the flight is still wanted after the pause."""
         try:
             await asyncio.sleep(pause_s)
         except asyncio.CancelledError:
             return False
-        return self._flight.wanted
+        return errand.flight.wanted
 
 
 async def _first_good(running: Sequence[asyncio.Future[Sent]]) -> Sent:

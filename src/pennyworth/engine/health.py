@@ -116,11 +116,15 @@ class TargetHealth:
         self._retries -= 1.0
         return True
 
+    def enter_at_once(self) -> bool:
+        """Whether there is room now, and nobody before us in the queue."""
+        if self._queue or not self._has_room():
+            return False
+        self.under_way += 1
+        return True
+
     async def enter(self, persistence: Persistence, patience_s: float) -> bool:
-        """Waits for room, if need be; ``False`` when the queue is full or the patience is at its end."""
-        if not self._queue and self._has_room():
-            self.under_way += 1
-            return True
+        """Waits for room; ``False`` when the queue is full or the patience is at its end."""
         held_s = self.held_s(asyncio.get_running_loop().time())
         if len(self._queue) >= persistence.max_waiting or held_s >= patience_s or patience_s <= 0:
             return False
@@ -218,8 +222,13 @@ class Healths:
             self._targets.insert(target.name, found)
         return found
 
+    @property
+    def accounts_rest(self) -> bool:
+        """Whether any does."""
+        return bool(self._accounts)
+
     def account(self, name: str) -> Breaker:
-        return self._accounts.get(name, WELL) if self._accounts else WELL
+        return self._accounts.get(name, WELL)
 
     def set_account(self, name: str, seen: Breaker) -> None:
         if seen == WELL:

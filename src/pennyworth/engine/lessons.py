@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 
 from pennyworth.decide import breaker, fault, pace, retrying
 from pennyworth.decide.breaker import Breaker
@@ -10,7 +10,7 @@ from pennyworth.decide.fault import Fault
 from pennyworth.decide.headroom import headroom
 from pennyworth.engine.health import TargetHealth, account_of
 from pennyworth.engine.passage import Passage
-from pennyworth.engine.sending import Sent
+from pennyworth.engine.sending import Errand, Sent
 from pennyworth.engine.state import State
 from pennyworth.plan import Persistence, Target
 
@@ -18,30 +18,33 @@ from pennyworth.plan import Persistence, Target
 class Lessons:
     """``asking`` before a call is made, ``learn`` when it has ended."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, now: Callable[[], float]) -> None:
         self._state = state
-        self._now = asyncio.get_running_loop().time
+        self._now = now
 
-    def asking(self, health: TargetHealth, target: Target, p: Passage) -> None:
+    def asking(self, health: TargetHealth, errand: Errand) -> None:
         """In a rest that is over, this call finds out for all others."""
         if health.breaker.resting:
             health.breaker = breaker.asking(health.breaker)
-        account = account_of(target, p.request.caller)
-        if (known := self._state.healths.account(account)).resting:
-            self._state.healths.set_account(account, breaker.asking(known))
+        if self._state.healths.accounts_rest:
+            account = account_of(errand.target, errand.p.request.caller)
+            if (known := self._state.healths.account(account)).resting:
+                self._state.healths.set_account(account, breaker.asking(known))
 
-    def learn(self, health: TargetHealth, p: Passage, sent: Sent | None, started: float) -> None:
+    def learn(self, health: TargetHealth, errand: Errand, sent: Sent | None, started: float) -> None:
         """``sent`` is ``None`` when we failed ourselves. ``started``: by the loop's clock."""
         if sent is None:
             health.breaker = breaker.unknown(health.breaker)
             return
         found, spec = fault.judge(sent.outcome), sent.target.provider.persistence
-        health.breaker = self._breaker(health.breaker, sent, found, spec)
-        self._account(sent, found, p)
+        if found.kind != "none" or health.breaker is not breaker.WELL:
+            health.breaker = self._breaker(health.breaker, sent, found, spec)
+        if found.kind == "exhausted" or self._state.healths.accounts_rest:
+            self._account(sent, found, errand.p)
         if sent.outcome.status:
             self._room(health, sent, found, spec, started)
         if sent.outcome.ending == "complete":
-            note = p.attempts[-1]
+            note = errand.p.attempts[-1]
             times, took_ms = (
                 (health.streams, note.first_byte_ms) if sent.outcome.streamed else (health.whole, note.total_ms)
             )

@@ -5,6 +5,8 @@ Runs as a task of the engine's own, so that a caller who leaves takes nothing do
 
 from __future__ import annotations
 
+import asyncio
+
 from pennyworth.decide import trouble
 from pennyworth.engine.books import Books
 from pennyworth.engine.coalesce import Flights
@@ -13,7 +15,7 @@ from pennyworth.engine.flight import Flight
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.passage import Passage
-from pennyworth.engine.sending import Sent
+from pennyworth.engine.sending import Errand, Sent
 from pennyworth.engine.state import State
 from pennyworth.outcome import Ending, Outcome
 from pennyworth.ports import Upstream
@@ -28,7 +30,7 @@ class Pilot:
     def __init__(self, state: State, upstream: Upstream, books: Books, lookup: Lookup, keeper: Keeper) -> None:
         self._state = state
         self._lookup = lookup
-        self._upstream = upstream
+        self._courier = Courier(state, upstream, books)
         self._books = books
         self._keeper = keeper
 
@@ -63,12 +65,15 @@ class Pilot:
 
     async def _follow_policy(self, flight: Flight, p: Passage) -> Sent:
         """What stands, by the policy's word or as the last that came."""
-        courier = Courier(self._state, self._upstream, self._books, flight, p, lambda sent: self._land(flight, p, sent))
+        asked = p.target.provider.total_s
+        patience_s = min(asked, p.request.timeout_s) if p.request.timeout_s else asked
+        deadline = asyncio.get_running_loop().time() + patience_s
         steps = falling_back(POLICIES[p.route.policy](p.request, p.view, p.target), p.fallbacks)
         send, why = next(steps), ""
         seen: list[Sent] = []
         while True:
-            seen.append(await courier.carry(send.target, why))
+            errand = Errand(flight, p, send.target, why, deadline, lambda sent: self._land(flight, p, sent))
+            seen.append(await self._courier.carry(errand))
             if not flight.wanted or flight.fed:
                 return seen[-1]
             try:

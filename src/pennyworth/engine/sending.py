@@ -39,41 +39,44 @@ class Sent(NamedTuple):
     usage: Usage | None = None
 
 
-class Errand(msgspec.Struct, frozen=True):
-    """What a call is made for.
+class Errand(NamedTuple):
+    """A request to be carried to a target.
 
     Attributes:
-        why: "" for the first one of a request; else what it is: a retry, a fallback, a hedge.
-        within_s: what is left until the request's deadline.
-        race: it and those it runs against.
+        why: "" for the target a request names; else what this one is asked for.
+        deadline: by the loop's clock, for everything that is done before the reply begins.
+        land: called when a reply is known to its end, before its last byte is released.
     """
 
+    flight: Flight
+    p: Passage
     target: Target
     why: str
-    within_s: float
-    race: Race
+    deadline: float
+    land: Callable[[Sent], None]
 
 
 class Sending:
-    """``run`` once. ``land(sent)`` is called when a reply is known to its end, before its last byte is released."""
+    """``run`` once. ``race``: those it runs against, if any."""
 
     def __init__(
-        self, flight: Flight, p: Passage, errand: Errand, books: Books, clock: Clock, land: Callable[[Sent], None]
+        self, errand: Errand, why: str, within_s: float, books: Books, clock: Clock, race: Race | None = None
     ) -> None:
-        self._flight = flight
-        self._p = p
-        self._errand = errand
-        self._target = errand.target
+        self._flight, self._p, self._target = errand.flight, errand.p, errand.target
+        self._land = errand.land
+        self._why = why
+        self._within_s = within_s
+        self._race = race
         self._books = books
         self._clock = clock
-        self._land = land
-        self._edits = chat.edits(p.request)
+        self._edits = chat.edits(errand.p.request)
         self._recorder = ChatRecorder()
         self._raw: list[bytes] = []
         self._size = 0
         self._status = 0
         self._streamed = False
         self._headers: tuple[tuple[str, str], ...] = ()
+        self._request_id = ""
         self._held: list[bytes] = []
         self._began = False
         self._landed = False
@@ -82,16 +85,18 @@ class Sending:
         self._task: asyncio.Task[object] | None = None
         self._started_ns = clock.mono_ns()
         self._first_ns = 0
-        errand.race.enter(self)
+        if race is not None:
+            race.enter(self)
 
     async def run(self, upstream: Upstream) -> Sent:
         """What came of it, whatever happens; a cancelled call has an outcome too."""
-        self._task = asyncio.current_task()
+        if self._race is not None:
+            self._task = asyncio.current_task()
         self._books.intend(self._p, self._target)
         exchange: Exchange | None = None
         fault = ""
         try:
-            exchange = await upstream.open(call_for(self._p.request, self._target, self._edits, self._errand.within_s))
+            exchange = await upstream.open(call_for(self._p.request, self._target, self._edits, self._within_s))
             await self._receive(exchange)
         except UpstreamError as error:
             fault, self._broke = error.message, error.fault
@@ -118,7 +123,9 @@ class Sending:
     async def _receive(self, exchange: Exchange) -> None:
         self._status = exchange.status
         self._headers = tuple(exchange.headers)
-        events = dict(exchange.headers).get("content-type", "").startswith("text/event-stream")
+        headers = dict(exchange.headers)
+        self._request_id = headers.get("x-request-id", "")
+        events = headers.get("content-type", "").startswith("text/event-stream")
         self._streamed = events and exchange.status == 200
         splitter = EventSplitter()
         while data := await exchange.read():
@@ -169,7 +176,7 @@ class Sending:
             ended=not fault,
             expected=self._p.request.n,
             fault=fault,
-            request_id=dict(self._headers).get("x-request-id", ""),
+            request_id=self._request_id,
         )
         if self._began or self._broke:
             outcome = msgspec.structs.replace(outcome, began=self._began, broke=self._broke or "")
@@ -194,7 +201,7 @@ class Sending:
         return sent
 
     def _claim(self) -> bool:
-        if not self._errand.race.claim(self):
+        if self._race is not None and not self._race.claim(self):
             return False
         self._flight.answers(self._target, self._headers)
         return True
@@ -223,7 +230,7 @@ class Sending:
             first_byte_ms=first_ms,
             total_ms=total_ms,
             edits=tuple([edit.field for edit in self._edits]) if self._edits else (),
-            why=self._errand.why,
+            why=self._why,
         )
         self._p.attempts.append(note)
         self._sent = Sent(outcome, self._target, self._headers, note.usage)

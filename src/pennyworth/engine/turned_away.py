@@ -7,17 +7,19 @@ import math
 from pennyworth.decide import breaker
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.health import Healths, TargetHealth, account_of
-from pennyworth.engine.passage import Passage
-from pennyworth.engine.sending import Sent
+from pennyworth.engine.sending import Errand, Sent
 from pennyworth.errors import UpstreamFault
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Target
 
 
-def left_alone(healths: Healths, health: TargetHealth, target: Target, p: Passage, now_s: float) -> Sent | None:
+def left_alone(healths: Healths, health: TargetHealth, errand: Errand, now_s: float) -> Sent | None:
     """The refusal, if the target or its account rests just now. In a rest that is over one call finds out."""
+    target = errand.target
     if not health.breaker.resting:
-        account = healths.account(account_of(target, p.request.caller))
+        if not healths.accounts_rest:
+            return None
+        account = healths.account(account_of(target, errand.p.request.caller))
         wait = breaker.wait_s(account, now_s) if account.resting else 0.0
         if not wait:
             return None
