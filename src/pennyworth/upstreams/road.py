@@ -50,7 +50,7 @@ def broken_off(how: Broken, call: Call, *, begun: bool) -> UpstreamError:
             return UpstreamError("timeout", call.target.name, silence)
         case "silent":
             given = min(provider.total_s, call.within_s or provider.total_s)
-            late = f"it timed out after {given:.3g} s ({_at(call)}.total_timeout)"
+            late = f"it timed out after {round(given, 1 if given < 10 else 0):g} s ({_at(call)}.total_timeout)"
             return UpstreamError("timeout", call.target.name, late)
         case "malformed":
             return UpstreamError("malformed", call.target.name, f"what it sent is not HTTP ({_base_url(call)})")
