@@ -1,4 +1,4 @@
-"""The kinds that are amounts: durations, sizes, switches in per cent, dollars. A number, or a number with its unit."""
+"""The kinds that are amounts: durations, sizes, switches in per cent, dollars, budgets. A number, or a number with its unit."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ _BYTES: Mapping[str, Decimal] = {"b": Decimal(1)} | {
     for ending, base in (("b", 1000), ("ib", 1024))
 }
 _AMOUNT = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]{0,3})")
+_BUDGET = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,12})?)\s*([A-Za-z]{3})")
+_MOST_MONEY = 10**12
 _LONGEST_S = 10 * 365 * 86400
 _MOST_BYTES = 2**53
 
@@ -134,6 +136,26 @@ def _share(value: object) -> float:
     return float(share)
 
 
+def _budget(value: object) -> tuple[str, str]:
+    """The amount as a decimal's text, and its currency."""
+    parts = _BUDGET.fullmatch(value.strip()) if isinstance(value, str) else None
+    if parts is None or not Decimal(parts[1]) <= _MOST_MONEY:
+        fix = 'Use an amount up to 10^12 and its currency in quotes, such as "20 USD" or "150 CNY".'
+        raise UnusableError(f"{shown(value)} is not an amount of money", fix)
+    return f"{Decimal(parts[1]).normalize():f}", parts[2].upper()
+
+
+def _shares(value: object) -> tuple[float, ...]:
+    found = [_number(item) for item in value] if isinstance(value, list) else [None]
+    if not all(share is not None and 0 < share <= 1 for share in found):
+        raise UnusableError(f"{shown(value)} is not a list of shares", "Use numbers above 0 up to 1, as in [0.8, 1.0].")
+    return tuple(sorted({float(share) for share in found if share is not None}))
+
+
+def show_shares(shares: tuple[float, ...]) -> str:
+    return ", ".join(f"{share:g}" for share in shares) if shares else "none"
+
+
 DURATION = Kind("duration", _duration, show=show_duration)
 POSITIVE_DURATION = Kind("duration above 0", _positive_duration, show=show_duration)
 SIZE = Kind("size", _size, show=show_size)
@@ -141,3 +163,5 @@ SWITCH = Kind("switch", _switch, show=show_switch)
 DOLLARS = Kind("dollars", _dollars, show=lambda value: f"{value:f}")
 SHARE = Kind("number from 0 to 1", _share, show=lambda value: f"{value:g}")
 FACTOR = Kind("factor", _factor, show=lambda value: f"{value:f}")
+BUDGET = Kind("amount of money", _budget, show=" ".join)
+SHARES = Kind("list of shares", _shares, show=show_shares)

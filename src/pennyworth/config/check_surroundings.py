@@ -57,8 +57,8 @@ def _who_may_ask(plan: Plan) -> Iterator[Finding]:
             message = "it has no effect while there are client keys: callers need one"
             yield warning("allow_anonymous", message, "Remove it, or remove the keys.")
     elif not plan.allow_anonymous:
-        message = "there is no client key, and callers without one are refused: nobody is served"
-        yield warning("allow_anonymous", message, "Configure a client key, or remove allow_anonymous = false.")
+        message = "no client key is configured, and callers without one are refused: nobody is served but virtual keys"
+        yield warning("allow_anonymous", message, "Make one: pennyworth keys create NAME. Or configure a client key.")
     elif is_loopback(plan.listen.host):
         yield ok("listen.host", f"callers without a key are served, on {plan.listen.host} only")
     else:

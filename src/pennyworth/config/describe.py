@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from pennyworth.config.amounts import show_duration, show_size, show_switch
-from pennyworth.plan import ModelSpec, Plan, Provider, Route
+from pennyworth.plan import Allowance, ModelSpec, Plan, Provider, Route
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -39,11 +39,35 @@ def _doors(plan: Plan) -> Iterator[Row]:
     locked = "with the admin key" if plan.admin_key else "without a key"
     yield Row("admin", "", _authority(listen.admin_host, listen.admin_port), locked)
     for key in plan.keys:
-        yield Row("key", key.name, f"scope {key.scope}")
+        shares = f"scope {key.scope}" if key.share == "scope" else f"shares by {key.share}"
+        team = f"team {key.team}" if key.team else ""
+        yield Row("key", key.name, shares, "; ".join(part for part in (team, in_words(key.allowance)) if part))
+    for group in plan.teams:
+        yield Row("team", group.name, in_words(group.allowance) or "no limit")
+    if limited := in_words(plan.everyone):
+        yield Row("everyone", "", limited)
+    if plan.alert_webhook:
+        yield Row("alerts", "", "posted to the webhook")
 
 
 def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def in_words(allowance: Allowance) -> str:
+    """What it limits; "" where it limits nothing."""
+    told = [
+        f"models {', '.join(allowance.models)}" if "*" not in allowance.models else "",
+        *(f"{budget.amount} {budget.currency} a {budget.period}" for budget in allowance.budgets),
+        f"{allowance.requests_per_minute} requests/min" if allowance.requests_per_minute else "",
+        f"{allowance.tokens_per_minute} tokens/min" if allowance.tokens_per_minute else "",
+        f"at the limit: {_at_limit(allowance)}" if allowance.at_limit != "refuse" else "",
+    ]
+    return "; ".join(part for part in told if part)
+
+
+def _at_limit(allowance: Allowance) -> str:
+    return f"{allowance.downgrade_to} instead" if allowance.downgrade_to else "kept answers alone"
 
 
 def _provider(provider: Provider) -> Row:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
 from pennyworth.config.addresses import is_loopback
@@ -10,8 +12,10 @@ from pennyworth.config.kinds import NAME
 from pennyworth.config.problems import dotted
 from pennyworth.config.providers import credential
 from pennyworth.config.reading import Field, Reading, Section
-from pennyworth.config.schema import ADMIN, KEY, LISTEN
-from pennyworth.plan import ClientKey, Listen, Secret
+from pennyworth.config.schema import ADMIN, LISTEN
+from pennyworth.config.schema_tenants import KEY
+from pennyworth.config.tenants import allowance, check_tenant
+from pennyworth.plan import ClientKey, Listen, Secret, Team
 
 ENVIRONMENT_KEY = "PENNYWORTH_KEY"
 ADMIN_KEY = "PENNYWORTH_ADMIN_KEY"
@@ -26,17 +30,18 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     allow_anonymous: bool
 
 
-def doors(reading: Reading, listen: object, admin: object, keys: object, allow_anonymous: bool | None) -> Doors:
+def doors(reading: Reading, data: Mapping[str, object], teams: Iterable[Team], allow_anonymous: bool | None) -> Doors:
     """The addresses and keys together, because each decides what the other may be."""
-    at = reading.section(LISTEN, reading.table(listen, "listen"), "listen")
-    given = reading.section(ADMIN, reading.table(admin, "admin"), "admin")
+    keys = data.get("keys")
+    at = reading.section(LISTEN, reading.table(data.get("listen"), "listen"), "listen")
+    given = reading.section(ADMIN, reading.table(data.get("admin"), "admin"), "admin")
     admin_key, locked = _admin_key(reading, given.pop("key", None), given.pop("key_env", None))
-    found = _client_keys(reading, keys)
+    found = _client_keys(reading, keys, [team.name for team in teams])
     address = Listen(**at, **given)
     # A key that could not be read is still meant to lock the door.
     named = bool(found or keys or reading.variable(ENVIRONMENT_KEY))
     local = is_loopback(address.host)
-    if not named and not local and not allow_anonymous:
+    if not named and not local and allow_anonymous is None:
         _refuse_open_door(reading, address)
     _check_admin(reading, address, locked)
     anonymous = (local and not named) if allow_anonymous is None else allow_anonymous
@@ -50,14 +55,16 @@ def _admin_key(reading: Reading, literal: Secret | None, variable: str | None) -
     return _required(reading, "admin", literal, variable, "key_env"), bool(literal or variable)
 
 
-def _client_keys(reading: Reading, value: object) -> tuple[ClientKey, ...]:
+def _client_keys(reading: Reading, value: object, teams: list[str]) -> tuple[ClientKey, ...]:
     found = []
     for name, table in reading.named(value, "keys", NAME).items():
         at = dotted("keys", name)
         given = reading.section(KEY, table, at)
         secret = _required(reading, at, given.pop("key", None), given.pop("env", None), "env")
+        check_tenant(reading, at, given, teams)
+        may = allowance(reading, given, at)
         if secret:
-            found.append(ClientKey(name=name, secret=secret, scope=given.get("scope", name)))
+            found.append(ClientKey(name=name, secret=secret, allowance=may, **({"scope": name} | given)))
         elif "env" not in table and "key" not in table:
             reading.wrong(at, "it has neither env nor key", 'Name the variable that holds it: env = "TEAM_KEY".')
     if text := reading.variable(ENVIRONMENT_KEY):
@@ -86,7 +93,8 @@ def _refuse_open_door(reading: Reading, address: Listen) -> None:
     reading.wrong(
         _source(reading, LISTEN, "host"),
         f"{address.host!r} can be reached from other machines, and no client key is configured",
-        "Set PENNYWORTH_KEY or add [keys.NAME]; or listen on 127.0.0.1; or, to let anybody in, set allow_anonymous = true.",
+        "Set PENNYWORTH_KEY or add [keys.NAME]; or listen on 127.0.0.1; or set allow_anonymous: false where all keys are "
+        "made by 'pennyworth keys create', true to let anybody in.",
     )
 
 

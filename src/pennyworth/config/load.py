@@ -17,6 +17,7 @@ from pennyworth.config.providers import providers, refuse_itself
 from pennyworth.config.reading import Reading, Section
 from pennyworth.config.routes import routes, switches
 from pennyworth.config.schema import CACHE, LIMITS, LOG, NAMED_TABLES, PRICES, ROOT, TABLES_OF_ONE
+from pennyworth.config.tenants import alert_webhook, everyone, refuse_unreachable, teams
 from pennyworth.errors import ConfigError
 from pennyworth.plan import CacheSpec, Limits, Plan, PriceSpec, Provider, Secret
 
@@ -106,7 +107,8 @@ def _parsed(name: str, content: bytes) -> dict[str, Any]:
 def _plan(reading: Reading, data: Mapping[str, object]) -> Plan:
     tables = (*NAMED_TABLES, *TABLES_OF_ONE, "routes")
     root = reading.section(ROOT, data, "", tables)
-    entry = doors(reading, data.get("listen"), data.get("admin"), data.get("keys"), root.pop("allow_anonymous", None))
+    groups = teams(reading, data.get("teams"))
+    entry = doors(reading, data, groups, root.pop("allow_anonymous", None))
     found = providers(reading, data.get("providers"))
     refuse_itself(reading, found, entry.listen)
     classes = lifetimes(reading, data.get("lifetimes"))
@@ -119,6 +121,9 @@ def _plan(reading: Reading, data: Mapping[str, object]) -> Plan:
         cache=CacheSpec(**_section(reading, CACHE, data)),
         limits=Limits(**_section(reading, LIMITS, data)),
         keys=entry.keys,
+        teams=groups,
+        everyone=everyone(reading, data.get("everyone")),
+        alert_webhook=alert_webhook(reading, data.get("alerts")),
         admin_key=entry.admin_key,
         listen=entry.listen,
         prices=PriceSpec(**_section(reading, PRICES, data)),
@@ -128,6 +133,7 @@ def _plan(reading: Reading, data: Mapping[str, object]) -> Plan:
     )
     if not reading.errors:  # a bad pattern has been named already
         refuse_unworkable(reading, plan.lifetimes, plan.default_lifetime)
+        refuse_unreachable(reading, plan)
     return with_digest(plan)
 
 

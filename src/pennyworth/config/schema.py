@@ -5,10 +5,11 @@ from __future__ import annotations
 from pennyworth.config.addresses import HEADER_NAMES, HOST
 from pennyworth.config.amounts import DURATION, POSITIVE_DURATION, SIZE
 from pennyworth.config.credentials import SECRET, VARIABLE
-from pennyworth.config.kinds import FLAG, NAME, PATH, PORT, TEXT, TEXTS, one_of, whole
+from pennyworth.config.kinds import FLAG, NAME, PATH, PORT, TEXTS, one_of, whole
 from pennyworth.config.reading import Field, Section
 from pennyworth.config.schema_routing import CALLS, MODEL, PRICE, PROVIDER, ROUTE, SWITCHES
-from pennyworth.plan import CacheSpec, ClientKey, Lifetime, Limits, Listen, Plan, PriceSpec
+from pennyworth.config.schema_tenants import ALERTS, EVERYONE, KEY, TEAM
+from pennyworth.plan import CacheSpec, Lifetime, Limits, Listen, Plan, PriceSpec
 
 COUNT = whole(1, 10**12, "whole number above 0")
 
@@ -85,17 +86,6 @@ LIMITS = Section(
             kind=COUNT,
             meaning="calls to providers at once, in each worker; what comes beyond is told to come back",
         ),
-    ),
-)
-
-KEY = Section(
-    heading="[keys.NAME]",
-    meaning="A key that callers present. With none, only this machine may ask.",
-    noun=ClientKey,
-    fields=(
-        Field(key="env", kind=VARIABLE, meaning="the environment variable that holds it", default="none"),
-        Field(key="key", kind=SECRET, meaning="the key itself; better kept out of the file", default="none"),
-        Field(key="scope", kind=TEXT, meaning="callers of one scope share answers", default="NAME"),
     ),
 )
 
@@ -180,9 +170,10 @@ ROOT = Section(
     ),
 )
 
-NAMED_TABLES = ("providers", "models", "lifetimes", "keys")
-TABLES_OF_ONE = ("switches", "cache", "limits", "listen", "admin", "prices", "log")
+NAMED_TABLES = ("providers", "models", "lifetimes", "keys", "teams")
+TABLES_OF_ONE = ("switches", "cache", "limits", "listen", "admin", "prices", "log", "everyone", "alerts")
 SECTIONS = (
-    ROOT, LISTEN, ADMIN, KEY, PROVIDER, CALLS, MODEL, PRICE, ROUTE, SWITCHES, CACHE, LIFETIME, LIMITS, PRICES, LOG,
+    ROOT, LISTEN, ADMIN, KEY, TEAM, EVERYONE, ALERTS,
+    PROVIDER, CALLS, MODEL, PRICE, ROUTE, SWITCHES, CACHE, LIFETIME, LIMITS, PRICES, LOG,
 )  # fmt: skip
 """In the order of the reference."""
