@@ -12,6 +12,7 @@ import msgspec
 
 from pennyworth.outcome import Answer
 from pennyworth.plan import UNLIMITED, Allowance, Plan, Switch
+from pennyworth.request import Caller
 
 Select = Literal["all", "key", "model", "tag", "scope", "older_than"]
 """What a purge selects by. ``key``: the hex of an exact or normalised key, or a prefix of at least 16 digits."""
@@ -63,23 +64,43 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """What one client key may do: its own allowance, its team's, and everybody's together. All three must agree."""
+    """What one client key may do: its own allowance, its team's, and everybody's together. All three must agree.
 
-    client: str
+    ``any_model``: none of the three names models; made once, since every request asks.
+    """
+
+    client: str = ""
     team: str = ""
     own: Allowance = UNLIMITED
     of_team: Allowance = UNLIMITED
     of_all: Allowance = UNLIMITED
+    any_model: bool = True
+
+    def __post_init__(self) -> None:
+        every = all("*" in each.models for each in (self.own, self.of_team, self.of_all))
+        msgspec.structs.force_setattr(self, "any_model", every)
 
 
 class Tenants(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys in force at one moment, those of the Plan and the virtual ones. ``grants``: by the client's name.
+    """The keys in force at one moment, those of the Plan and the virtual ones. With none of it, nobody is let in.
 
-    ``version``: of the virtual keys; what is remembered of a caller is forgotten when it changes.
+    What is remembered of callers is remembered for one such value, and forgotten with it.
+
+    Attributes:
+        version: of the virtual keys it was made of.
+        grants: by the client's name; "" stands for callers without a key, where they are served.
+        callers: who shows a key, by the keyed hash of its secret.
+        locked: callers need a key of ours.
+        until_s: when the first of the keys expires (Unix time): to be made anew then.
+        troubles: keys that are left out, and why.
     """
 
     version: int = 0
     grants: Mapping[str, Grant] = {}
+    callers: Mapping[str, Caller] = {}
+    locked: bool = True
+    until_s: float = float("inf")
+    troubles: tuple[str, ...] = ()
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

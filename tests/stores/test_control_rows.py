@@ -9,26 +9,45 @@ import pytest
 
 from pennyworth.errors import ConfigError, StoreError
 from pennyworth.stores.control import MemoryControl, SqliteControl
-from pennyworth.testing.contract_control import ControlContract
+from pennyworth.stores.keybook import MemoryKeyBook, SqliteKeyBook
+from pennyworth.testing.contract_row import ControlContract, KeyBookContract
 from pennyworth.view import Control
 
 
 class TestMemoryControl(ControlContract):
     shares = False
 
-    def make_control(self, folder: Path) -> MemoryControl:
+    def make_row(self, folder: Path) -> MemoryControl:
         return MemoryControl()
 
 
 class TestSqliteControl(ControlContract):
-    def make_control(self, folder: Path) -> SqliteControl:
+    def make_row(self, folder: Path) -> SqliteControl:
         return SqliteControl(folder / "control.db")
 
-    def break_control(self, folder: Path) -> SqliteControl:
-        control = self.make_control(folder)
+    def break_row(self, folder: Path) -> SqliteControl:
+        control = self.make_row(folder)
         control.change(switch_off)
         tamper(folder / "control.db", "UPDATE control SET row = zeroblob(20)")
         return control
+
+
+class TestMemoryKeyBook(KeyBookContract):
+    shares = False
+
+    def make_row(self, folder: Path) -> MemoryKeyBook:
+        return MemoryKeyBook()
+
+
+class TestSqliteKeyBook(KeyBookContract):
+    def make_row(self, folder: Path) -> SqliteKeyBook:
+        return SqliteKeyBook(folder / "keys.db")
+
+    def break_row(self, folder: Path) -> SqliteKeyBook:
+        book = self.make_row(folder)
+        book.change(self.touched)
+        tamper(folder / "keys.db", "UPDATE keys SET row = zeroblob(20)")
+        return book
 
 
 def switch_off(row: Control) -> Control:
@@ -127,3 +146,18 @@ def test_a_change_that_cannot_get_the_lock_gives_up_and_the_row_can_still_be_rea
     holder.close()
     assert control.change(switch_off) == control.read()
     control.close()
+
+
+def test_a_damaged_key_book_says_what_to_do_and_lets_nobody_in_by_starting_anew(tmp_path):
+    SqliteKeyBook(tmp_path / "keys.db").close()
+    tamper(tmp_path / "keys.db", "DELETE FROM keys")
+    book = SqliteKeyBook(tmp_path / "keys.db")
+    with pytest.raises(StoreError, match=r"key book is damaged. Stop all workers, .* make new keys"):
+        book.read()
+    book.close()
+
+
+def test_a_control_row_is_not_taken_for_a_key_book(tmp_path):
+    SqliteControl(tmp_path / "control.db").close()
+    with pytest.raises(ConfigError, match="a database of another program"):
+        SqliteKeyBook(tmp_path / "control.db")
