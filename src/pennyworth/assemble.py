@@ -11,6 +11,7 @@ import secrets
 import msgspec
 
 from pennyworth.decide.key import Keyring
+from pennyworth.decide.keys import sealer
 from pennyworth.decide.lifetime import compile_rules
 from pennyworth.engine.background import Background
 from pennyworth.engine.books import Books
@@ -21,12 +22,13 @@ from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.off import NoSimilar
 from pennyworth.engine.pilot import Pilot
 from pennyworth.engine.state import State
+from pennyworth.engine.tenancy import Tenancy
 from pennyworth.engine.triage import Triage
 from pennyworth.ledgers.folder import JournalFolder
 from pennyworth.ledgers.journal import FileJournal
 from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
 from pennyworth.plan import Plan
-from pennyworth.ports import Clock, ControlRow, Journal, Ledger, PriceBook, Store, Upstream
+from pennyworth.ports import Clock, ControlRow, Journal, KeyBook, Ledger, PriceBook, Store, Upstream
 from pennyworth.prices.genai import GenaiPrices
 from pennyworth.prices.overlay import OverlayPrices
 from pennyworth.state_dir import (
@@ -37,11 +39,13 @@ from pennyworth.state_dir import (
     open_answers,
     open_control,
     open_folder,
+    open_keybook,
     open_keyring,
     open_ledger,
     state_dir,
 )
 from pennyworth.stores.control import MemoryControl
+from pennyworth.stores.keybook import MemoryKeyBook
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.stores.tiered import TieredStore
 from pennyworth.upstreams.http import HttpUpstream
@@ -54,6 +58,7 @@ __all__ = [
     "deployment_secret",
     "open_control",
     "open_folder",
+    "open_keybook",
     "open_keyring",
     "open_ledger",
     "open_prices",
@@ -66,6 +71,7 @@ class Parts(msgspec.Struct, frozen=True):
 
     store: Store
     control: ControlRow
+    keybook: KeyBook
     journal: Journal
     ledger: Ledger
     prices: PriceBook
@@ -80,19 +86,24 @@ class Runtime:
     def __init__(self, plan: Plan, parts: Parts, worker: str, report: Report, clock: Clock) -> None:
         self.parts = parts
         self.state = State(plan, parts.control.read(), clock, parts.keyring.derive("chance"), report)
+        self.tenancy = Tenancy(self.state, parts.keybook, sealer(parts.keyring))
         lookup = Lookup(self.state, parts.store)
         books = Books(self.state, parts.journal, parts.prices, parts.keyring, worker)
         similar = NoSimilar()
         rules = compile_rules(plan.lifetimes, plan.default_lifetime)
-        keeper = Keeper(self.state, parts.store, similar, parts.control, rules)
+        keeper = Keeper(self.state, parts.store, similar, parts.control, rules, parts.keyring)
         pilot = Pilot(self.state, parts.upstream, books, lookup, keeper)
         self.engine = Engine(self.state, Triage(parts.keyring), lookup, similar, books, keeper, pilot)
-        self._background = Background(self.state, parts.control, parts.store)
+        self._background = Background(self.state, parts.control, parts.store, self.tenancy)
 
     def start(self) -> None:
         if self.parts.folder is not None:
             self.parts.folder.start()
         self._background.start()
+
+    def adopt(self, plan: Plan) -> None:
+        """Goes by another configuration from the next request on; those in flight keep the Plan they began with."""
+        self.tenancy.adopt(plan)
 
     async def close(self) -> None:
         """Ends what is in flight, then everything else; the journal last, so that every receipt is in it."""
@@ -106,6 +117,7 @@ class Runtime:
             self.parts.folder.close()
         self.parts.ledger.close()
         self.parts.control.close()
+        self.parts.keybook.close()
 
 
 def open_runtime(
@@ -131,10 +143,10 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
     near = MemoryStore(spec.l1_entries, spec.l1_bytes)
     if plan.state_dir == MEMORY:
         memory = MemoryLedger()
-        control = MemoryControl()
+        control, keybook = MemoryControl(), MemoryKeyBook()
         keyring = Keyring(secrets.token_bytes(32))
         prices = open_prices(plan)
-        return Parts(near, control, MemoryJournal(memory), memory, prices, upstream or HttpUpstream(), keyring)
+        return Parts(near, control, keybook, MemoryJournal(memory), memory, prices, upstream or HttpUpstream(), keyring)
     keyring = open_keyring(plan)
     far = open_answers(plan, keyring, report)
     ledger = open_ledger(plan)
@@ -142,6 +154,7 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
     return Parts(
         store=TieredStore(near, far, spec.slow_s),
         control=open_control(plan),
+        keybook=open_keybook(plan),
         journal=journal,
         ledger=ledger,
         prices=open_prices(plan),

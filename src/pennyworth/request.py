@@ -53,7 +53,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         unkeyed: why this body must not be given a key ("" = it may have one), e.g. a duplicate nested key.
         vary: answer-changing headers, lower-cased and sorted, that go into the key.
         wants_usage: a streaming caller asked for the usage event (``stream_options.include_usage``).
-        end_user: the body's ``user`` field, or "": hashed before it reaches a receipt.
+        end_user: the body's ``user`` field, else the header ``x-pennyworth-user``, or "": hashed before it reaches a receipt.
         timeout_s: how long the caller waits, where it says so; 0 = it does not.
     """
 

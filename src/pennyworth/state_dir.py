@@ -1,4 +1,5 @@
-"""What lies in a state directory, opened: the ledger, its journal, the control row, the kept answers, the secret.
+"""What lies in a state directory, opened: the ledger, its journal, the control row, the keys, the kept answers,
+the secret.
 
 The part of assembling that needs neither prices nor a network, apart from ``assemble`` because those take two seconds
 to import: who only reads the books should not wait for them.
@@ -18,12 +19,13 @@ from pennyworth.ledgers.folder import JournalFolder
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.plan import Plan
 from pennyworth.stores.control import SqliteControl
+from pennyworth.stores.keybook import SqliteKeyBook
 from pennyworth.stores.sqlite import SqliteStore
 
 MEMORY = ":memory:"
 """The state directory that is none: everything lives in one process."""
 
-LEDGER, CONTROL, ANSWERS, JOURNAL = "ledger.db", "control.db", "answers.db", "journal"
+LEDGER, CONTROL, KEYS, ANSWERS, JOURNAL = "ledger.db", "control.db", "keys.db", "answers.db", "journal"
 
 Report = Callable[[str, str], None]
 """``report(part, what)``: one log line about something of ours that failed."""
@@ -36,6 +38,16 @@ def open_ledger(plan: Plan) -> SqliteLedger:
 
 def open_control(plan: Plan) -> SqliteControl:
     return SqliteControl(state_dir(plan) / CONTROL)
+
+
+def open_keybook(plan: Plan) -> SqliteKeyBook:
+    """The virtual keys, which the workers of a machine share."""
+    return SqliteKeyBook(state_dir(plan) / KEYS)
+
+
+def new_client_key() -> str:
+    """A secret for a client key: 256 bits of chance, in characters that every header and shell takes as they are."""
+    return "pw-" + secrets.token_urlsafe(32)
 
 
 def open_folder(plan: Plan, ledger: SqliteLedger, report: Report, worker: str = "") -> JournalFolder:

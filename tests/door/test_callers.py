@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from pennyworth.decide.key import Keyring
+from pennyworth.decide.keys import sealer
+from pennyworth.decide.tenants import tenants_of
 from pennyworth.errors import RequestError
-from pennyworth.plan import ClientKey, Plan, Provider, Secret
+from pennyworth.plan import ClientKey, KeySet, Plan, Provider, Secret
 from pennyworth.server.auth import Gatekeeper
 from pennyworth.testing.chat_bytes import chat_json
 from pennyworth.testing.scripted_server import connection, send
@@ -26,7 +28,7 @@ PLAIN = Provider(name="openai", base_url="https://api.openai.com/v1")
 
 def keeper(*, keys: tuple[ClientKey, ...] = (), forward: bool = False, anonymous: bool = False) -> Gatekeeper:
     plan = Plan(providers=(OWN if forward else PLAIN,), keys=keys, allow_anonymous=anonymous)
-    return Gatekeeper(plan, KEYRING)
+    return Gatekeeper(plan, tenants_of(plan, KeySet(), 0.0, sealer(KEYRING)), KEYRING)
 
 
 @pytest.mark.parametrize("order", [0, 1])

@@ -10,7 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pennyworth.plan import ClientKey, Plan, Secret, Target
+from pennyworth.decide.keys import sealer
+from pennyworth.decide.tenants import tenants_of
+from pennyworth.plan import ClientKey, KeySet, Plan, Secret, Target
 from pennyworth.ports import Call
 from pennyworth.server import logs, metrics
 from pennyworth.server.auth import Gatekeeper
@@ -202,10 +204,11 @@ def test_no_credential_and_no_prompt_is_in_a_repr():
     provider = provider_at("http://127.0.0.1:9/v1", credential=Secret(canary("provider")))
     plan = Plan(providers=(provider,), keys=(ClientKey(name="a", secret=Secret(canary("client")), scope="a"),))
     with Running(plan_for("http://127.0.0.1:9/v1")) as running:
-        caller = Gatekeeper(
-            plan_for("http://x/v1", provider={"forward_caller": True}), running.runtime.parts.keyring
-        ).admit(f"Bearer {canary('stranger')}")
-        request = Reader(plan).read(question(canary("prompt")), {"cookie": canary("cookie")}, caller)
+        forwarding = plan_for("http://x/v1", provider={"forward_caller": True})
+        keyring = running.runtime.parts.keyring
+        tenants = tenants_of(forwarding, KeySet(), 0.0, sealer(keyring))
+        caller = Gatekeeper(forwarding, tenants, keyring).admit(f"Bearer {canary('stranger')}")
+        request = Reader(plan, keyring).read(question(canary("prompt")), {"cookie": canary("cookie")}, caller)
         headers = (("authorization", f"Bearer {canary('provider')}"),)
         target = Target(provider=provider, model="m")
         call = Call(target=target, path="/x", headers=headers, body=request.body, stream=False)

@@ -76,6 +76,10 @@ class Keyring:
         named = f"pseudonym\0{purpose}\0{text}".encode("utf-8", "surrogatepass")
         return hmac.digest(self._secret, named, "sha256").hex()[:16]
 
+    def end_user(self, request: Request) -> str:
+        """What stands on receipts and answers for the end user of a request; "" where it names none."""
+        return self.pseudonym("end user", request.end_user) if request.end_user else ""
+
     def derive(self, purpose: str) -> bytes:
         """A secret for another purpose (the store's seal), so that no key serves two ends."""
         return hmac.digest(self._secret, b"derive\0" + purpose.encode(), "sha256")

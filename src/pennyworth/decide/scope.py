@@ -15,7 +15,6 @@ from pennyworth.mac import Mac
 from pennyworth.plan import Share
 from pennyworth.request import Caller, Request
 
-USER_HEADER = "x-pennyworth-user"
 CONVERSATION_HEADER = "x-pennyworth-conversation"
 
 _KINDS = ("scope:", "global:", "team:", "key:", "user:", "conversation:", "credential:")
@@ -54,6 +53,6 @@ def narrowed(request: Request, headers: Mapping[str, str], seal: Mac) -> Request
 
 
 _NAMELESS = {
-    "user": f"its key shares answers within one end user, and neither user nor {USER_HEADER} names one",
+    "user": "its key shares answers within one end user, and neither user nor x-pennyworth-user names one",
     "conversation": f"its key shares answers within one conversation, and no {CONVERSATION_HEADER} names one",
 }

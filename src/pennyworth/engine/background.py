@@ -1,4 +1,4 @@
-"""Work that no request waits for: following the control row, sweeping the store."""
+"""Work that no request waits for: following the control row and the keys, sweeping the store."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import asyncio
 import contextlib
 
 from pennyworth.engine.state import State
+from pennyworth.engine.tenancy import Tenancy
 from pennyworth.errors import StoreError
 from pennyworth.ports import ControlRow, Store
 
 POLL_S = 0.2
-"""A purge or the kill switch is seen by every worker within a second; reading the row costs microseconds."""
+"""A purge, the kill switch or a revoked key is seen by every worker within a second; reading a row costs microseconds."""
 
 SWEEP_S = 30.0
 
@@ -18,10 +19,11 @@ SWEEP_S = 30.0
 class Background:
     """Two tasks on the engine's loop. ``stop`` ends them."""
 
-    def __init__(self, state: State, control: ControlRow, store: Store) -> None:
+    def __init__(self, state: State, control: ControlRow, store: Store, tenancy: Tenancy) -> None:
         self._state = state
         self._control = control
         self._store = store
+        self._tenancy = tenancy
         self._purged = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -44,6 +46,7 @@ class Background:
                     self._state.control = row
             except StoreError as error:
                 self._state.trouble("control", str(error))
+            self._tenancy.look()
             await asyncio.sleep(POLL_S)
 
     async def _sweep(self) -> None:

@@ -84,6 +84,8 @@ class Books:
                 target=target.name,
                 estimate=spent,
                 basis=basis,
+                client=p.request.caller.client,
+                team=p.request.caller.team,
             ),
         )
 
@@ -190,7 +192,9 @@ class Books:
             key=answer.key if answer else p.name,
             answer=answer.id if answer else "",
             tags=request.tags,
-            end_user=self._keyring.pseudonym("end user", request.end_user) if request.end_user else "",
+            client=request.caller.client,
+            team=request.caller.team,
+            end_user=self._keyring.end_user(request),
             latency=_latency(p, self._state.clock.mono_ns()),
             price_source=self._source(p.target) if money.would_have_cost.pico else "",
             plan=view.plan.digest,
@@ -208,6 +212,8 @@ class Books:
             ending="caller_left" if status == 499 else "refused",
             status=status,
             reason=reason,
+            client=caller.client,
+            team=caller.team,
             plan=view.plan.digest,
         )
         self._write([], receipt)

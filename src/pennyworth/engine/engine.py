@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pennyworth.decide import admit, switches
+from pennyworth.decide import admit, allowed, switches
 from pennyworth.decide.admit import Refuse
 from pennyworth.engine import heads
 from pennyworth.engine.books import Books
@@ -70,6 +70,8 @@ class Engine:
         case = self._triage.decide(request, view)
         if isinstance(case, Refuse):
             return self.refuse(request.caller, view, case, request.model)
+        if barred := allowed.refusal(request.caller, request.model, case.target.name, view.tenants):
+            return self.refuse(request.caller, view, barred, request.model, reason=barred.code)
         p = Passage(self._books.next_id(view.wall_s), view, case)
         if case.verdict.why == "sampled" and p.exact is not None:
             p.repeats_sample = self.state.sampled_again(p.exact)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import msgspec
 
 from pennyworth.decide import cacheable, invalidate, lifetime
+from pennyworth.decide.key import Keyring
 from pennyworth.decide.lifetime import Rules
 from pennyworth.engine.passage import Passage
 from pennyworth.engine.state import State
@@ -19,12 +20,15 @@ from pennyworth.wire import chat
 
 
 class Keeper:
-    def __init__(self, state: State, store: Store, similar: Similar, control: ControlRow, rules: Rules) -> None:
+    def __init__(
+        self, state: State, store: Store, similar: Similar, control: ControlRow, rules: Rules, keyring: Keyring
+    ) -> None:
         self._state = state
         self._store = store
         self._similar = similar
         self._control = control
         self._rules = rules
+        self._keyring = keyring
         self._kinds = {kind.name: kind for kind in (*rules.classes, rules.default)}
 
     async def keep(self, p: Passage, outcome: Outcome) -> None:
@@ -43,7 +47,7 @@ class Keeper:
         if expires <= now:
             self._state.not_kept(f"{kind.name} questions are not kept")
             return
-        await self._put(p, _answer(p, outcome, kind.name, now), expires)
+        await self._put(p, _answer(p, outcome, kind.name, now, self._keyring.end_user(p.request)), expires)
 
     async def renew(self, p: Passage, kept: Kept) -> None:
         """A question asked often earns life: the kept entry is put again with a later expiry."""
@@ -99,7 +103,7 @@ def _primary(p: Passage) -> bool:
     return bool(p.attempts) and p.attempts[-1].target == p.target.name
 
 
-def _answer(p: Passage, outcome: Outcome, kind: str, now_s: float) -> Answer:
+def _answer(p: Passage, outcome: Outcome, kind: str, now_s: float, end_user: str) -> Answer:
     return Answer(
         id="a" + p.id[1:],
         form=p.request.dialect,
@@ -117,4 +121,6 @@ def _answer(p: Passage, outcome: Outcome, kind: str, now_s: float) -> Answer:
         route=p.route.name,
         tags=p.request.tags,
         key=p.name,
+        client=p.request.caller.client,
+        end_user=end_user,
     )

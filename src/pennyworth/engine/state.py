@@ -13,11 +13,11 @@ from pennyworth.engine.health import Healths
 from pennyworth.outcome import Receipt
 from pennyworth.plan import Plan
 from pennyworth.ports import Clock
-from pennyworth.view import Control, View
+from pennyworth.view import Control, Tenants, View
 
 
 class State:
-    """Plan, control row, counters and how often each kept question was asked.
+    """Plan, control row, tenants, counters and how often each kept question was asked.
 
     Only the engine's own thread calls it. ``seed`` makes chance repeatable: the same seed, purpose and key always
     draw the same number. ``report(part, what)`` writes one log line, not one a request.
@@ -28,6 +28,7 @@ class State:
     ) -> None:
         self.plan = plan
         self.control = control
+        self.tenants = Tenants()
         self.clock = clock
         self.counters = Counters()
         self.healths = Healths()
@@ -45,6 +46,7 @@ class State:
             mono_ns=self.clock.mono_ns(),
             draw=self._draw,
             draining=self.draining,
+            tenants=self.tenants,
         )
 
     def fold(self, receipt: Receipt) -> None:

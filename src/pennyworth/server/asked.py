@@ -11,6 +11,7 @@ from pennyworth.engine.relay import Relay
 from pennyworth.errors import RequestError
 from pennyworth.request import Caller
 from pennyworth.server.request_head import Head
+from pennyworth.view import Tenants
 
 
 class Asked:
@@ -19,14 +20,16 @@ class Asked:
     Attributes:
         caller: who asks, once the door has found out.
         size: bytes of the body so far.
+        tenants: those among whom it was found.
         fault: why its body cannot be had, if so: the door refuses it, and nothing after it is read.
     """
 
-    __slots__ = ("_parts", "caller", "fault", "head", "size")
+    __slots__ = ("_parts", "caller", "fault", "head", "size", "tenants")
 
     def __init__(self, head: Head, body: bytes = b"") -> None:
         self.head = head
         self.caller: Caller | None = None
+        self.tenants: Tenants | None = None
         self.fault: RequestError | None = None
         self.size = len(body)
         self._parts = [body] if body else []

@@ -1,32 +1,37 @@
 """Who is asking? Turns a request's credential into a ``Caller``, or refuses it.
 
-Fails closed: a door with keys lets nobody in without one. Keys are compared as keyed hashes, in constant time.
+Fails closed: a door with keys lets nobody in without one. A key is looked up by its keyed hash, of which a stranger can
+compute nothing, so that neither a near miss nor its time says anything about the keys there are.
 """
 
 from __future__ import annotations
 
 import hashlib
-import hmac
 import secrets
 
 from cachebox import LRUCache
 
 from pennyworth.decide.key import Keyring
+from pennyworth.decide.keys import sealer
 from pennyworth.errors import RequestError
 from pennyworth.plan import Plan
 from pennyworth.request import Caller
+from pennyworth.view import Tenants
 
 _ANONYMOUS = Caller("local")
 
 
 class Gatekeeper:
-    """Made for one Plan. Remembers the callers it has let in, by the keyed hash of all that they showed."""
+    """Made for one Plan and one set of tenants, and dropped with them. Remembers the callers it has let in, by the
+    keyed hash of all that they showed."""
 
-    def __init__(self, plan: Plan, keyring: Keyring) -> None:
+    def __init__(self, plan: Plan, tenants: Tenants, keyring: Keyring) -> None:
         self._keyring = keyring
-        self._keys = [(self._seal(key.secret.reveal()), Caller(key.scope)) for key in plan.keys]
+        self._seal = sealer(keyring)
+        self._callers = tenants.callers
+        self._locked = tenants.locked
         self._anonymous = plan.allow_anonymous
-        self._forwards = not plan.keys and any(provider.forward_caller for provider in plan.providers)
+        self._forwards = not tenants.locked and any(provider.forward_caller for provider in plan.providers)
         self._salt = secrets.token_bytes(32)
         self._known: LRUCache[bytes, Caller] = LRUCache(10_000)
 
@@ -36,7 +41,7 @@ class Gatekeeper:
         Raises:
             RequestError: 401, no key of ours.
         """
-        if not (authorization or api_key) and self._anonymous and not self._keys:
+        if not (authorization or api_key) and self._anonymous and not self._locked:
             return _ANONYMOUS
         shown = self._digest(authorization, api_key)
         known = self._known.get(shown)
@@ -52,7 +57,7 @@ class Gatekeeper:
         return hashlib.blake2b(shown, key=self._salt, digest_size=16).digest()
 
     def _recognise(self, authorization: str, api_key: str) -> Caller:
-        if self._keys:
+        if self._locked:
             return self._by_key(_bearer(authorization) or api_key)
         if self._forwards and authorization:
             return Caller("credential:" + self._keyring.pseudonym("credential", authorization), authorization)
@@ -63,24 +68,20 @@ class Gatekeeper:
         else:
             message = (
                 "This gateway has no client key configured and so serves nobody. "
-                "Its operator sets PENNYWORTH_KEY, or allow_anonymous = true."
+                "Its operator makes one (pennyworth keys create), sets PENNYWORTH_KEY, or allow_anonymous = true."
             )
         raise RequestError(message, status=401, code="no_keys")
 
     def _by_key(self, key: str) -> Caller:
-        seal = self._seal(key)
-        found = [caller for known, caller in self._keys if hmac.compare_digest(known, seal)]
-        if not key or not found:
+        caller = self._callers.get(self._seal(key)) if key else None
+        if caller is None:
             raise RequestError(
                 f"{_unknown(key)} Send one of this gateway's own keys as 'Authorization: Bearer …'; "
                 f"provider keys are kept here, not sent by callers.",
                 status=401,
                 code="invalid_api_key",
             )
-        return found[0]
-
-    def _seal(self, key: str) -> bytes:
-        return self._keyring.pseudonym("client key", key).encode()
+        return caller
 
 
 def _bearer(authorization: str) -> str:

@@ -1,4 +1,4 @@
-"""What comes in at the public door: bodies within limits, and the ``Request`` made of them."""
+"""What comes in at the public door: who asks, bodies within limits, and the ``Request`` made of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ from collections.abc import Mapping
 
 from cachebox import LRUCache
 
+from pennyworth.decide.key import Keyring
+from pennyworth.decide.scope import CONVERSATION_HEADER, narrowed
 from pennyworth.errors import RequestError
+from pennyworth.mac import Mac
 from pennyworth.plan import Limits, Plan
 from pennyworth.request import Caller, Request
+from pennyworth.server.auth import Gatekeeper
 from pennyworth.server.request_head import Head
+from pennyworth.view import Tenants
 from pennyworth.wire import chat
 
 
@@ -20,22 +25,49 @@ class Reader:
     _LARGEST = 4096
     _MOST = 512
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, keyring: Keyring) -> None:
         self._vary = plan.cache.vary_headers
         self._max_depth = plan.limits.max_depth
-        self._named = ("cache-control", chat.TAGS_HEADER, *chat.TIMEOUT_HEADERS, *self._vary)
+        self._named = ("cache-control", chat.TAGS_HEADER, chat.USER_HEADER, CONVERSATION_HEADER)
+        self._named += (*chat.TIMEOUT_HEADERS, *self._vary)
+        self._seal = Mac(keyring.derive("scope within a key"))
         self._known: LRUCache[tuple[bytes, Caller, tuple[str | None, ...]], Request] = LRUCache(self._MOST)
 
     def read(self, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
         """Raises ``RequestError``."""
         if len(body) > self._LARGEST:
-            return chat.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
+            return self._read(body, headers, caller)
         name = (body, caller, tuple(map(headers.get, self._named)))
         request = self._known.get(name)
         if request is None:
-            request = chat.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
+            request = self._read(body, headers, caller)
             self._known.insert(name, request)
         return request
+
+    def _read(self, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
+        request = chat.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
+        return narrowed(request, headers, self._seal) if caller.narrow else request
+
+
+class Reception:
+    """All that the door remembers of callers, for one Plan and one set of tenants: it is dropped whole when either
+    changes, so that nothing it let in can outlast a revocation, a rotation, an expiry or a changed allowance.
+
+    Attributes:
+        admitted: the callers of heads that have been looked at.
+    """
+
+    _MOST = 512
+
+    def __init__(self, plan: Plan, tenants: Tenants, keyring: Keyring) -> None:
+        self.tenants = tenants
+        self.reader = Reader(plan, keyring)
+        self.admitted: LRUCache[Head, Caller] = LRUCache(self._MOST)
+        self._gatekeeper = Gatekeeper(plan, tenants, keyring)
+
+    def admit(self, head: Head) -> Caller:
+        """Who sends this head. Raises ``RequestError``."""
+        return self._gatekeeper.admit(head.headers.get("authorization", ""), head.headers.get("x-api-key", ""))
 
 
 def check_announced(head: Head, limits: Limits) -> None:

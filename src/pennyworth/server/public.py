@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from cachebox import LRUCache
 
+from pennyworth.decide import allowed
 from pennyworth.decide.admit import Refuse
+from pennyworth.decide.key import Keyring
 from pennyworth.engine import heads
 from pennyworth.engine.engine import Engine
 from pennyworth.engine.passage import Passage, Reply
@@ -15,8 +16,7 @@ from pennyworth.engine.relay import Relay
 from pennyworth.errors import RequestError
 from pennyworth.request import Caller
 from pennyworth.server.asked import Asked
-from pennyworth.server.auth import Gatekeeper
-from pennyworth.server.intake import Reader, check_announced
+from pennyworth.server.intake import Reception, check_announced
 from pennyworth.server.request_head import Head
 from pennyworth.wire import problems
 
@@ -27,11 +27,10 @@ _LEFT = Refuse(499, "caller_left", "the caller left before the body had come")
 class PublicDoor:
     """A ``Door``. ``/readyz`` says whether a load balancer should send work here."""
 
-    def __init__(self, engine: Engine, gatekeeper: Gatekeeper) -> None:
+    def __init__(self, engine: Engine, keyring: Keyring) -> None:
         self._engine = engine
-        self._gatekeeper = gatekeeper
-        self._reader = Reader(engine.state.plan)
-        self._admitted: LRUCache[Head, Caller] = LRUCache(512)
+        self._keyring = keyring
+        self._reception = Reception(engine.state.plan, engine.state.tenants, keyring)
 
     def preview(self, asked: Asked) -> Reply | None:
         head = asked.head
@@ -39,26 +38,28 @@ class PublicDoor:
             return self._aside(head)
         if head.method != "POST":
             return _not_allowed("POST", head.path)
-        asked.caller = self._admitted.get(head)
+        reception = self._current()
+        asked.tenants = reception.tenants
+        asked.caller = reception.admitted.get(head)
         if asked.caller is not None:
             return None
         try:
-            asked.caller = self._admit(head)
+            asked.caller = reception.admit(head)
         except RequestError as error:
             return _problem(error.status, error.message, error.code)
         try:
             check_announced(head, self._engine.state.plan.limits)
         except RequestError as error:
             return self._refused(asked.caller, error)
-        self._admitted.insert(head, asked.caller)
+        reception.admitted.insert(head, asked.caller)
         return None
 
     def answer(self, asked: Asked) -> Reply | Relay | Awaitable[Reply | Relay]:
-        if asked.caller is None and (early := self.preview(asked)):
-            return early
+        if asked.tenants is not self._engine.state.tenants and (early := self.preview(asked)):
+            return early  # first seen now, or its key is another's or nobody's since its head came
         assert asked.caller is not None
         try:
-            request = self._reader.read(asked.body, asked.head.headers, asked.caller)
+            request = self._reception.reader.read(asked.body, asked.head.headers, asked.caller)
         except RequestError as error:
             return self._refused(asked.caller, error)
         begun = self._engine.begin(request)
@@ -81,8 +82,12 @@ class PublicDoor:
         self._engine.state.defect("door", error)
         return _problem(500, "The gateway itself failed. Its log says more; asking again may help.", "internal")
 
-    def _admit(self, head: Head) -> Caller:
-        return self._gatekeeper.admit(head.headers.get("authorization", ""), head.headers.get("x-api-key", ""))
+    def _current(self) -> Reception:
+        """Who is let in now; what was remembered of others goes with them."""
+        state = self._engine.state
+        if self._reception.tenants is not state.tenants:
+            self._reception = Reception(state.plan, state.tenants, self._keyring)
+        return self._reception
 
     def _refused(self, caller: Caller, error: RequestError) -> Reply:
         no = Refuse(error.status, error.code, error.message)
@@ -101,15 +106,14 @@ class PublicDoor:
         )
 
     def _models(self, head: Head) -> Reply:
+        """Those that can be named in full, as far as the caller may ask them."""
         try:
-            self._admit(head)
+            caller = self._current().admit(head)
         except RequestError as error:
             return _problem(error.status, error.message, error.code)
-        plan = self._engine.state.plan
-        rows = [(name, spec.provider or "pennyworth") for name, spec in plan.models.items()]
-        for provider in plan.providers:
-            rows += [(name, provider.name) for name in provider.models if "*" not in name]
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in dict(rows).items()]
+        state = self._engine.state
+        offered = allowed.offered(state.tenants.grants[caller.client], state.plan)
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in offered.items()]
         return Reply(200, [heads.JSON], msgspec.json.encode({"object": "list", "data": data}))
 
     def _healthz(self, _: Head) -> Reply:

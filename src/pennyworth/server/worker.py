@@ -11,7 +11,6 @@ import socket
 
 from pennyworth.assemble import Runtime
 from pennyworth.plan import Listen
-from pennyworth.server.auth import Gatekeeper
 from pennyworth.server.http_server import BACKLOG, HttpServer
 from pennyworth.server.public import PublicDoor
 from pennyworth.server.snapshot import Snapshot, take
@@ -46,7 +45,7 @@ class Worker:
         plan = runtime.state.plan
         self.runtime = runtime
         self.name = name
-        self.server = HttpServer(PublicDoor(runtime.engine, Gatekeeper(plan, runtime.parts.keyring)), plan.limits)
+        self.server = HttpServer(PublicDoor(runtime.engine, runtime.parts.keyring), plan.limits)
         self._drain_s = plan.limits.drain_s
         self._started_s = runtime.state.clock.wall_s()
 

@@ -21,6 +21,8 @@ _FORBIDDEN = frozenset(("api_base", "base_url", "api_key"))
 TAGS_HEADER = "x-pennyworth-tags"
 TIMEOUT_HEADERS = ("x-pennyworth-timeout", "x-stainless-read-timeout", "x-stainless-timeout")
 """How long the caller waits, in seconds: ours, and what the official SDKs send of their own accord."""
+USER_HEADER = "x-pennyworth-user"
+"""Names the end user where the body does not."""
 
 MOST_CHOICES = 1024
 _LONGEST_MODEL = 256
@@ -72,7 +74,7 @@ def read_request(
         vary=tuple(sorted([(name, headers[name]) for name in vary if name in headers])),
         directives=read_cache_control(headers.get("cache-control", "")),
         tags=_tags(tags) if tags else (),
-        end_user=user if user.__class__ is str else "",
+        end_user=user if user.__class__ is str and user else headers.get(USER_HEADER, ""),
         timeout_s=_timeout_s(headers),
     )
 
