@@ -4,20 +4,22 @@ import importlib
 import inspect
 
 import pytest
+from cyclopts import App
 
 from pennyworth.cli.exits import MEANINGS
 from pennyworth.cli.main import COMMANDS
+from pennyworth.cli.reference import paths
 
 from .conftest import program
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_the_help_of_a_command_has_an_example_and_the_exit_codes(command, name):
-    shown = command(name, "--help")
+@pytest.mark.parametrize("path", paths(), ids=" ".join)
+def test_the_help_of_a_command_has_an_example_and_the_exit_codes(command, path):
+    shown = command(*path, "--help")
     assert shown.code == 0
-    assert f"Usage: pennyworth {name}" in shown.out
+    assert f"Usage: pennyworth {' '.join(path)}" in shown.out
     example = shown.out.partition("For example:")[2]
-    assert f"    pennyworth {name}" in example
+    assert f"    pennyworth {' '.join(path)}" in example
     assert all(f"    {code:<4} {meaning}" in shown.out for code, meaning in MEANINGS.items())
     assert max(map(len, shown.out.partition("Exit codes")[0].splitlines())) <= 120
 
@@ -32,8 +34,9 @@ def test_the_first_help_lists_every_command_and_no_command_is_imported_for_it():
 
 def test_the_line_in_the_first_help_is_the_first_line_of_the_commands_own():
     for name, summary in COMMANDS.items():
-        function = getattr(importlib.import_module(f"pennyworth.cli.{name}"), name)
-        assert inspect.getdoc(function).splitlines()[0] == summary
+        command = getattr(importlib.import_module(f"pennyworth.cli.{name}"), name)
+        own = command.help if isinstance(command, App) else inspect.getdoc(command)
+        assert own.splitlines()[0] == summary
 
 
 @pytest.mark.parametrize(

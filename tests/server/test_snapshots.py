@@ -17,7 +17,7 @@ from pennyworth.money import Money
 from pennyworth.outcome import AttemptNote, Latency, Receipt
 from pennyworth.ports import StoreUsage
 from pennyworth.server.fleet_channel import Ask, Link, SilentError, Tell, answer, pack, refuse, unpack
-from pennyworth.server.snapshot import Snapshot, merge, summed
+from pennyworth.server.snapshot import InForce, Snapshot, merge, summed
 
 BEYOND_64_BITS = 2**70
 
@@ -57,6 +57,7 @@ def snapshot(worker: str, counters: Counters, *, taken_s: float = 10.0, shared: 
         draining=False,
         enabled=True,
         control_version=3,
+        keys_version=4,
         epoch=1,
         near=usage(7, 1),
         shared=shared,
@@ -136,7 +137,7 @@ async def test_a_snapshot_travels_with_money_beyond_64_bits() -> None:
     told = snapshot("w0", counters, shared=usage(3))
     ours, theirs = socket.socketpair()
     link = await Link.open(ours)
-    answering = asyncio.create_task(answer(theirs, lambda ask: Tell(ask.number, 3, told)))
+    answering = asyncio.create_task(answer(theirs, lambda ask: Tell(ask.number, InForce(3, 4), told)))
     (await link.hello(5.0)).check()
     got = (await link.ask("snapshot", 5.0)).snapshot
     assert got is not None
@@ -152,15 +153,15 @@ async def test_a_late_answer_is_not_taken_for_the_next_one() -> None:
     theirs.setblocking(False)
     loop = asyncio.get_running_loop()
     with pytest.raises(SilentError, match="does not answer"):
-        await link.ask("version", 0.02)
-    second = asyncio.create_task(link.ask("version", 5.0))
+        await link.ask("in_force", 0.02)
+    second = asyncio.create_task(link.ask("in_force", 5.0))
     heard = b""
     while heard.count(b"\n") < 2:
         heard += await loop.sock_recv(theirs, 4096)
     numbers = [msgspec.json.decode(line, type=Ask).number for line in heard.splitlines()]
     for number in numbers:
-        await loop.sock_sendall(theirs, msgspec.json.encode(Tell(number, 10 * number)) + b"\n")
-    assert (await second).version == 10 * numbers[1]
+        await loop.sock_sendall(theirs, msgspec.json.encode(Tell(number, InForce(10 * number))) + b"\n")
+    assert (await second).in_force.control == 10 * numbers[1]
     theirs.close()
     link.close()
 
@@ -170,7 +171,7 @@ async def test_a_worker_that_owes_many_answers_is_not_asked_again() -> None:
     link = await Link.open(ours)
     for _ in range(40):
         with pytest.raises(SilentError):
-            await link.ask("version", 0.0)
+            await link.ask("in_force", 0.0)
     assert theirs.recv(10**6).count(b"\n") == 16
     theirs.close()
     link.close()

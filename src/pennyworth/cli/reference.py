@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -24,8 +25,8 @@ _TOP = """# The command line
 go to standard error, so that a pipe gets results alone. `--json` prints one JSON document; amounts of money in it are
 `{"pico": whole picodollars, "usd": "dollars"}`, both exact. Colours follow `NO_COLOR` and whether a terminal reads.
 
-`stats`, `receipts`, `explain` and `purge` work on the state directory itself, so they need no running gateway, and are right
-beside one: what has been acknowledged is folded into the ledger first. `--config FILE` (or `PENNYWORTH_CONFIG`) names a
+`stats`, `receipts`, `explain`, `purge` and `keys` work on the state directory itself, so they need no running gateway, and are
+right beside one: what has been acknowledged is folded into the ledger first. `--config FILE` (or `PENNYWORTH_CONFIG`) names a
 configuration, `--state-dir DIR` a state directory without one. `PENNYWORTH_LOG_LEVEL` (`debug`, `info`, `warning`, `error`)
 sets what `serve` logs; [configuration.md](configuration.md) has the other variables.
 
@@ -37,15 +38,22 @@ def reference() -> str:
     """The whole page, in Markdown."""
     codes = [f"| {code} | {words} |" for code, words in MEANINGS.items()]
     table = "\n".join(["| code | meaning |", "|---|---|", *codes])
-    commands = [f"## {name}\n\n```text\n{_help(name)}\n```" for name in COMMANDS]
+    commands = [f"{'#' * (1 + len(path))} {' '.join(path)}\n\n```text\n{_help(*path)}\n```" for path in paths()]
     return "\n\n".join([f"{_TOP}\n{table}", *commands]) + "\n"
 
 
-def _help(name: str) -> str:
+def paths() -> Iterator[tuple[str, ...]]:
+    """Every command, and below it its own commands, where it has some."""
+    for name in COMMANDS:
+        yield (name,)
+        yield from ((name, each) for each in application(name)[name] if not each.startswith("-"))
+
+
+def _help(*path: str) -> str:
     """As the command prints it, without the exit codes, which are the same for all."""
     text = io.StringIO()
-    app = application(name)
-    app.help_print([name], console=Console(file=text, width=_COLUMNS, color_system=None, legacy_windows=False))
+    app = application(path[0])
+    app.help_print(list(path), console=Console(file=text, width=_COLUMNS, color_system=None, legacy_windows=False))
     shown = text.getvalue().partition("Exit codes:")[0]
     return "\n".join(line.rstrip() for line in shown.strip().splitlines())
 

@@ -22,6 +22,7 @@ from pennyworth.server.admin_changes import Changes
 from pennyworth.server.admin_desk import Desk
 from pennyworth.server.admin_guard import Guard
 from pennyworth.server.admin_json import error_body, reply
+from pennyworth.server.admin_keys import Keys
 from pennyworth.server.admin_reading import Reading
 from pennyworth.server.asgi_door import AsgiDoor
 from pennyworth.server.http_server import HttpServer
@@ -33,7 +34,7 @@ _STOP_S = 2
 def admin_app(desk: Desk) -> ASGIApp:
     """The whole port as an ASGI application, guarded."""
     app = Starlette(
-        routes=_routes(Reading(desk), Changes(desk)),
+        routes=_routes(Reading(desk), Changes(desk), Keys(desk)),
         exception_handlers={
             HTTPException: _http_problem,
             RequestError: _request_problem,
@@ -45,7 +46,7 @@ def admin_app(desk: Desk) -> ASGIApp:
     return Guard(app, desk.plan)
 
 
-def _routes(reading: Reading, changes: Changes) -> list[BaseRoute]:
+def _routes(reading: Reading, changes: Changes, keys: Keys) -> list[BaseRoute]:
     routes = [
         Route("/api/v1/cache/stats", reading.stats),
         Route("/api/v1/receipts", reading.receipts),
@@ -57,6 +58,9 @@ def _routes(reading: Reading, changes: Changes) -> list[BaseRoute]:
         Route("/api/v1/kill-switch", changes.kill_switch, methods=["POST"]),
         Route("/api/v1/switches", changes.switch, methods=["PUT"]),
         Route("/api/v1/revisions", changes.revision, methods=["POST"]),
+        Route("/api/v1/keys", keys.all, methods=["GET", "POST"]),
+        Route("/api/v1/keys/{name}/rotate", keys.rotate, methods=["POST"]),
+        Route("/api/v1/keys/{name}/revoke", keys.revoke, methods=["POST"]),
         Route("/metrics", reading.metrics),
         Route("/healthz", reading.healthz),
         Route("/readyz", reading.readyz),

@@ -21,7 +21,7 @@ from pennyworth.plan import Switch
 from pennyworth.server.admin_desk import Applied, Desk
 from pennyworth.server.admin_json import WrongInputError, reply
 from pennyworth.server.admin_query import Query, read_body
-from pennyworth.view import Select
+from pennyworth.view import Control, Select
 
 _PURGE = '{"by": "all|key|model|tag|scope|older_than", "value": "…"}, as in {"by": "model", "value": "gpt-4o"}'
 _ENABLED = '{"enabled": false}, or true'
@@ -89,7 +89,7 @@ class Changes:
         return _answer(applied, {"model": asked.model, "revision": applied.row.revisions[asked.model]})
 
 
-def _answer(applied: Applied, said: dict[str, object]) -> Response:
+def _answer(applied: Applied[Control], said: dict[str, object]) -> Response:
     """200 when every worker goes by it, 202 when one has not said so within a second."""
     confirmation = {"version": applied.row.version, "confirmed": applied.confirmed, "workers": applied.workers}
     return reply({**said, **confirmation}, 200 if applied.everywhere else 202)

@@ -1,24 +1,29 @@
-"""What the admin routes work with: the Plan, the workers, the books, and the one way to change the control row."""
+"""What the admin routes work with: the Plan, the workers, the books, and the one way to change what the workers share."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
 
 import msgspec
 
-from pennyworth.plan import Plan
-from pennyworth.ports import Clock, ControlRow
+from pennyworth.decide.keys import Seal
+from pennyworth.plan import KeySet, Plan
+from pennyworth.ports import Clock, ControlRow, KeyBook
 from pennyworth.server.admin_books import BookReader
 from pennyworth.server.workers import Workers, confirm
 from pennyworth.view import Control
 
+T = TypeVar("T")
+"""``Control`` or ``KeySet``."""
 
-class Applied(msgspec.Struct, frozen=True):
-    """A change of the control row, and how many of how many workers went by it a second later at the latest."""
 
-    row: Control
+class Applied(msgspec.Struct, Generic[T], frozen=True):
+    """A shared row, and how many of how many workers went by it a second later at the latest."""
+
+    row: T
     confirmed: int
     workers: int
 
@@ -27,16 +32,26 @@ class Applied(msgspec.Struct, frozen=True):
         return self.confirmed == self.workers
 
 
+class Shared(msgspec.Struct, frozen=True):
+    """What the workers share and this port changes. ``seal``: how the key book knows a secret."""
+
+    control: ControlRow
+    keybook: KeyBook
+    seal: Seal
+
+
 class Desk:
     """Made by whoever runs the admin port."""
 
-    def __init__(self, plan: Plan, workers: Workers, control: ControlRow, books: BookReader, clock: Clock) -> None:
+    def __init__(self, plan: Plan, workers: Workers, shared: Shared, books: BookReader, clock: Clock) -> None:
         self.plan = plan
         self.workers = workers
         self.books = books
         self.clock = clock
-        self._control = control
-        # A thread for the control row alone: slow questions to the ledger must not keep the kill switch waiting.
+        self.seal = shared.seal
+        self._control = shared.control
+        self._keybook = shared.keybook
+        # A thread for these rows alone: slow questions to the ledger must not keep the kill switch waiting.
         self._thread = ThreadPoolExecutor(1, "pennyworth-control")
 
     def close(self) -> None:
@@ -45,11 +60,20 @@ class Desk:
     async def control(self) -> Control:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._control.read)
 
-    async def change(self, apply: Callable[[Control], Control]) -> Applied:
+    async def change(self, apply: Callable[[Control], Control]) -> Applied[Control]:
         """Through the shared row only, so that what is answered is what will stand after a restart too.
 
         Raises ``StoreError`` when the row cannot be written: then nothing has changed anywhere.
         """
         row = await asyncio.get_running_loop().run_in_executor(self._thread, self._control.change, apply)
-        confirmed, workers = await confirm(self.workers, row.version)
-        return Applied(row, confirmed, workers)
+        return Applied(row, *await confirm(self.workers, lambda seen: seen.control >= row.version))
+
+    async def keys(self) -> Applied[KeySet]:
+        """The virtual keys, and how many workers go by them at present."""
+        row = await asyncio.get_running_loop().run_in_executor(self._thread, self._keybook.read)
+        return Applied(row, *await confirm(self.workers, lambda seen: seen.keys >= row.version, 0.0))
+
+    async def change_keys(self, apply: Callable[[KeySet], KeySet]) -> Applied[KeySet]:
+        """Raises ``StoreError`` when the key book cannot be written: then nothing has changed anywhere."""
+        row = await asyncio.get_running_loop().run_in_executor(self._thread, self._keybook.change, apply)
+        return Applied(row, *await confirm(self.workers, lambda seen: seen.keys >= row.version))

@@ -68,7 +68,7 @@ class Reading:
         Query(request)
         row = await self._desk.control()
         seen = await self._desk.workers.in_force()
-        in_force = sum(each is not None and each >= row.version for each in seen)
+        in_force = sum(each is not None and each.control >= row.version for each in seen)
         return reply(
             {
                 **position(self._desk.plan, row),

@@ -74,6 +74,7 @@ def worker(snapshot: Snapshot) -> dict[str, object]:
         "draining": snapshot.draining,
         "enabled": snapshot.enabled,
         "control_version": snapshot.control_version,
+        "keys_version": snapshot.keys_version,
     }
 
 

@@ -20,7 +20,7 @@ from pennyworth.engine.counters import Counters
 from pennyworth.errors import ConfigError
 from pennyworth.plan import Plan
 from pennyworth.server.fleet_channel import Link, SilentError, pack
-from pennyworth.server.snapshot import Overview, Snapshot, merge, summed
+from pennyworth.server.snapshot import InForce, Overview, Snapshot, merge, summed
 from pennyworth.server.worker import Stop
 
 _START_S = 30.0
@@ -66,11 +66,11 @@ class _Place:
             self.last = told.snapshot
         return self.last is not None
 
-    async def version(self) -> int | None:
+    async def in_force(self) -> InForce | None:
         if self.link is None:
             return None
         try:
-            return (await self.link.ask("version", _QUICK_ANSWER_S)).version
+            return (await self.link.ask("in_force", _QUICK_ANSWER_S)).in_force
         except SilentError:
             return None
 
@@ -117,8 +117,8 @@ class Fleet:
             restarts=self._restarts,
         )
 
-    async def in_force(self) -> Sequence[int | None]:
-        return await asyncio.gather(*(place.version() for place in self._places))
+    async def in_force(self) -> Sequence[InForce | None]:
+        return await asyncio.gather(*(place.in_force() for place in self._places))
 
     async def stop(self, stop: Stop) -> None:
         """Drains all workers: nothing new is accepted, what runs may end until the deadline. Hurried, it cuts short."""

@@ -16,17 +16,17 @@ import msgspec
 
 from pennyworth.errors import ConfigError, PennyworthError
 from pennyworth.plan import Plan, Secret
-from pennyworth.server.snapshot import Snapshot
+from pennyworth.server.snapshot import InForce, Snapshot
 
 _LONGEST_LINE = 16 * 2**20
 _MOST_UNANSWERED = 16
 _T = TypeVar("_T")
 
-Matter = Literal["snapshot", "version"]
+Matter = Literal["snapshot", "in_force"]
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """The supervisor's question. ``version``: of the control row in force, which costs the worker nothing to tell."""
+    """The supervisor's question. ``in_force`` costs the worker nothing to tell."""
 
     number: int
     matter: Matter
@@ -46,7 +46,7 @@ class Tell(msgspec.Struct, frozen=True, tag="tell"):
     """A worker's answer."""
 
     number: int
-    version: int
+    in_force: InForce
     snapshot: Snapshot | None = None
 
 

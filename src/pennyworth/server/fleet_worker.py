@@ -17,6 +17,7 @@ from pennyworth.plan import Plan
 from pennyworth.server import logs
 from pennyworth.server.fleet_channel import Ask, Tell, answer, refuse, unpack
 from pennyworth.server.process import new_loop, spare_the_collector
+from pennyworth.server.snapshot import in_force
 from pennyworth.server.worker import Stop, Worker
 
 
@@ -71,8 +72,8 @@ async def _serve(worker: Worker, listener: socket.socket, channel: socket.socket
 
 
 def _tell(worker: Worker, ask: Ask) -> Tell:
-    version = worker.runtime.state.control.version
-    return Tell(ask.number, version, worker.snapshot() if ask.matter == "snapshot" else None)
+    snapshot = worker.snapshot() if ask.matter == "snapshot" else None
+    return Tell(ask.number, in_force(worker.runtime), snapshot)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from pennyworth.assemble import Report, open_control, open_folder, open_ledger, open_runtime
+from pennyworth.assemble import Report, open_control, open_folder, open_keybook, open_keyring, open_ledger, open_runtime
+from pennyworth.decide.keys import sealer
 from pennyworth.engine.clock import SystemClock
 from pennyworth.errors import ConfigError, StoreError
 from pennyworth.plan import Plan
 from pennyworth.server.admin import admin_server
 from pennyworth.server.admin_books import BookReader
-from pennyworth.server.admin_desk import Desk
+from pennyworth.server.admin_desk import Desk, Shared
 from pennyworth.server.doors import Doors
 from pennyworth.server.fleet import Fleet
 from pennyworth.server.worker import Stop, Worker
@@ -31,7 +32,8 @@ async def serve_alone(plan: Plan, doors: Doors, report: Report, stop: Stop, read
         runtime = open_runtime(plan, report)
     try:
         worker, parts = Worker(runtime, "w0"), runtime.parts
-        desk = Desk(plan, Alone(worker), parts.control, BookReader(parts.ledger, parts.folder), runtime.state.clock)
+        shared = Shared(parts.control, parts.keybook, sealer(parts.keyring))
+        desk = Desk(plan, Alone(worker), shared, BookReader(parts.ledger, parts.folder), runtime.state.clock)
         async with admin_server(desk, doors.admin):
             ready(parts.control.read())
             await _warn_of_prices(desk.workers, report)
@@ -46,9 +48,11 @@ async def serve_fleet(plan: Plan, doors: Doors, report: Report, stop: Stop, read
         with _state_dir_trouble():
             ledger = opened.enter_context(closing(open_ledger(plan)))
             control = opened.enter_context(closing(open_control(plan)))
+            keybook = opened.enter_context(closing(open_keybook(plan)))
+            seal = sealer(open_keyring(plan))
         folder = opened.enter_context(closing(open_folder(plan, ledger, report)))
         fleet = Fleet(plan, doors.public, report)
-        desk = Desk(plan, fleet, control, BookReader(ledger, folder), SystemClock())
+        desk = Desk(plan, fleet, Shared(control, keybook, seal), BookReader(ledger, folder), SystemClock())
         await fleet.start()
         try:
             async with admin_server(desk, doors.admin):

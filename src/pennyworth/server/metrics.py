@@ -28,6 +28,7 @@ _BY_WORKER = (
     ("upstream_calls_in_flight", "calls", "Calls to providers under way."),
     ("enabled", "enabled", "0 where the kill switch makes it a plain proxy."),
     ("control_version", "control_version", "Version of the control row in force."),
+    ("keys_version", "keys_version", "Version of the virtual keys in force."),
     ("resident_memory_bytes", "rss_bytes", "Resident memory."),
     ("uptime_seconds", "uptime_s", "Since the worker started."),
 )

@@ -19,6 +19,13 @@ from pennyworth.ports import Store, StoreUsage
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
+class InForce(msgspec.Struct, frozen=True):
+    """What a worker goes by at present: the versions of the control row and of the virtual keys."""
+
+    control: int = 0
+    keys: int = 0
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One worker at one moment.
 
@@ -27,7 +34,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         plan: the digest of the Plan it works by.
         in_flight: requests whose reply has not gone out whole. ``calls``: calls to providers under way.
         enabled: whether optimisations work here: the Plan's word and the control row's together.
-        control_version, epoch: of the control row this worker goes by at present.
+        control_version, epoch: of the control row this worker goes by at present. ``keys_version``: of the virtual keys.
         near: its own memory. ``shared``: the store it shares with others, if there is one.
         targets: the health of the targets it has called.
         store_trouble: why the shared store is left alone or not written; "" when all is well.
@@ -45,6 +52,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool
     control_version: int
     epoch: int
+    keys_version: int
     near: StoreUsage
     shared: StoreUsage | None
     store_trouble: str
@@ -106,6 +114,7 @@ def take(runtime: Runtime, *, worker: str, started_s: float, in_flight: int) -> 
         enabled=state.plan.enabled and state.control.enabled,
         control_version=state.control.version,
         epoch=state.control.epoch,
+        keys_version=state.tenants.version,
         near=_near(store).usage(),
         shared=_shared_usage(store),
         store_trouble=_trouble(store),
@@ -113,6 +122,10 @@ def take(runtime: Runtime, *, worker: str, started_s: float, in_flight: int) -> 
         counters=summed([state.counters]),
         targets=tuple(state.healths.seen(asyncio.get_running_loop().time())),
     )
+
+
+def in_force(runtime: Runtime) -> InForce:
+    return InForce(runtime.state.control.version, runtime.state.tenants.version)
 
 
 def merge(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from pennyworth.server.snapshot import Overview, merge
+from pennyworth.server.snapshot import InForce, Overview, in_force, merge
 from pennyworth.server.worker import Worker
 
 CONFIRM_S = 1.0
@@ -16,13 +16,13 @@ _LOOK_AGAIN_S = 0.04
 class Workers(Protocol):
     """Who serves. Neither call takes longer than about a second, whatever a worker does.
 
-    ``overview``: everything they counted. ``in_force``: the version of the control row each of them goes by, ``None``
-    for one that does not answer.
+    ``overview``: everything they counted. ``in_force``: what each of them goes by, ``None`` for one that does
+    not answer.
     """
 
     async def overview(self) -> Overview: ...
 
-    async def in_force(self) -> Sequence[int | None]: ...
+    async def in_force(self) -> Sequence[InForce | None]: ...
 
 
 class Alone:
@@ -35,17 +35,17 @@ class Alone:
     async def overview(self) -> Overview:
         return merge([self._worker.snapshot()], since_s=self._since_s)
 
-    async def in_force(self) -> Sequence[int | None]:
-        return [self._worker.runtime.state.control.version]
+    async def in_force(self) -> Sequence[InForce | None]:
+        return [in_force(self._worker.runtime)]
 
 
-async def confirm(workers: Workers, version: int, within_s: float = CONFIRM_S) -> tuple[int, int]:
-    """How many of how many workers go by the control row of this version or a later one, asked until all do."""
+async def confirm(workers: Workers, goes_by: Callable[[InForce], bool], within_s: float = CONFIRM_S) -> tuple[int, int]:
+    """How many of how many workers go by a change, asked until all do."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s
     while True:
         seen = await workers.in_force()
-        confirmed = sum(each is not None and each >= version for each in seen)
+        confirmed = sum(each is not None and goes_by(each) for each in seen)
         if confirmed == len(seen) or loop.time() >= deadline:
             return confirmed, len(seen)
         await asyncio.sleep(_LOOK_AGAIN_S)
