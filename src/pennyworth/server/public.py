@@ -55,8 +55,8 @@ class PublicDoor:
         return None
 
     def answer(self, asked: Asked) -> Reply | Relay | Awaitable[Reply | Relay]:
-        if asked.tenants is not self._engine.state.tenants and (early := self.preview(asked)):
-            return early  # first seen now, or its key is another's or nobody's since its head came
+        if not self._knows(asked) and (early := self.preview(asked)):
+            return early
         assert asked.caller is not None
         try:
             request = self._reception.reader.read(asked.body, asked.head.headers, asked.caller)
@@ -81,6 +81,10 @@ class PublicDoor:
     def failed(self, error: Exception) -> Reply:
         self._engine.state.defect("door", error)
         return _problem(500, "The gateway itself failed. Its log says more; asking again may help.", "internal")
+
+    def _knows(self, asked: Asked) -> bool:
+        """Its head has been looked at, and whoever sent it is still who he was then."""
+        return asked.caller is not None and asked.tenants is self._engine.state.tenants
 
     def _current(self) -> Reception:
         """Who is let in now; what was remembered of others goes with them."""
