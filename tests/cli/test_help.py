@@ -13,7 +13,7 @@ from pennyworth.cli.reference import paths
 from .conftest import program
 
 
-@pytest.mark.parametrize("path", paths(), ids=" ".join)
+@pytest.mark.parametrize("path", list(paths()), ids=" ".join)
 def test_the_help_of_a_command_has_an_example_and_the_exit_codes(command, path):
     shown = command(*path, "--help")
     assert shown.code == 0

@@ -136,6 +136,10 @@ _SMALL: dict[str, Callable[[PublicDoor, Head], Reply]] = {
 }
 
 
+ROUTES = (("POST", _CHAT), *(("GET", path) for path in _SMALL))
+"""All there is at this door. ``/healthz`` and ``/readyz`` are for anybody, the others for callers."""
+
+
 def _for_the_books(error: RequestError) -> str:
     """Why a request was refused, without the caller's own words: receipts hold no prompt and no secret."""
     return f"{error.code}: {error.param}" if error.code == "invalid_value" else error.code
