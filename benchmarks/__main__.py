@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from benchmarks import gateway, hits, machine, memory
+from benchmarks import gateway, hits, keys, machine, memory
 from benchmarks.sheet import Sheet
 
 _HERE = Path(__file__).parents[1]
@@ -52,6 +52,11 @@ BENCHES: Mapping[str, Measured | Printed] = MappingProxyType(
             "an exact hit with 10³, 10⁵ and 10⁶ answers kept",
             hits.run,
             lambda: hits.run(sizes=(1_000, 10_000), rounds=1, seconds=0.5),
+        ),
+        "keys": Measured(
+            "what a key, its models and its end users add to a hit",
+            keys.run,
+            lambda: keys.run(rounds=3, hits=50),
         ),
         "memory": Measured("memory of the gateway over 10⁵ requests", memory.run, lambda: memory.run(requests=5_000)),
         "wire": Printed("reading requests, making keys, recording and replaying replies"),

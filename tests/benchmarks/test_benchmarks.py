@@ -14,7 +14,7 @@ from benchmarks.shape import shape
 from benchmarks.sheet import Cell, Sheet
 from rich.console import Console
 
-from benchmarks import fuzz, gateway, hits, machine, soak
+from benchmarks import fuzz, gateway, hits, keys, machine, soak
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +42,12 @@ def test_every_required_figure_stands_beside_a_target() -> None:
         "stream relayed": (500, 350),
         "stream replayed": (120, 80),
     }
+
+
+def test_every_door_of_the_bench_of_keys_gives_hits() -> None:
+    sheet = keys.run(rounds=2, hits=5)
+    assert [row["asked with"] for row in sheet.rows] == [kind.name for kind in keys.KINDS]
+    assert all(float(str(row["same head"])) > 0 for row in sheet.rows)
 
 
 def test_answers_filled_in_beforehand_are_hits_of_the_gateway() -> None:
@@ -108,7 +114,7 @@ def test_a_bench_that_is_not_there_is_refused_with_those_that_are() -> None:
     command = [sys.executable, "-m", "benchmarks", "no-such-bench"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "gateway, hits, memory" in done.stderr
+    assert "gateway, hits, keys, memory" in done.stderr
 
 
 def test_a_sheet_shows_every_cell_and_nothing_where_nothing_applies() -> None:

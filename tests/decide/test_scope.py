@@ -105,3 +105,10 @@ def test_the_body_names_the_end_user_before_the_header_does():
     for user, named in ((b"", "from-header"), (b', "user": ""', "from-header"), (b', "user": "body"', "body")):
         request = read_request(BODY % user, {USER_HEADER: "from-header"}, Caller("s"))
         assert request.end_user == named
+
+
+def test_an_end_user_and_a_conversation_cannot_be_cut_in_another_place():
+    one = scope_of("conversation", "a", "", "s", "ann:", "b")
+    other = scope_of("conversation", "a", "", "s", "ann", ":b")
+    assert one is not None
+    assert one != other

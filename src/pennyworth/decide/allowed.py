@@ -20,7 +20,11 @@ _NOT_IN_FORCE = Refuse(
 
 def may_ask(grant: Grant, model: str, target: str = "") -> bool:
     """``target``: what the model stands for, where that is known. Holds for fallbacks and downgrades as well."""
-    return grant.any_model or all(_names(each, model, target) for each in (grant.own, grant.of_team, grant.of_all))
+    return grant.any_model or (
+        _names(grant.own, model, target)
+        and _names(grant.of_team, model, target)
+        and _names(grant.of_all, model, target)
+    )
 
 
 def refusal(caller: Caller, model: str, target: str, tenants: Tenants) -> Refuse | None:
@@ -46,7 +50,10 @@ def offered(grant: Grant, plan: Plan) -> dict[str, str]:
 
 
 def _names(allowance: Allowance, model: str, target: str) -> bool:
-    return glob.any_matches(allowance.models, model) or (bool(target) and glob.any_matches(allowance.models, target))
+    patterns = allowance.models
+    if "*" in patterns:
+        return True
+    return glob.any_matches(patterns, model) or (bool(target) and glob.any_matches(patterns, target))
 
 
 def _in_full(grant: Grant) -> list[str]:
