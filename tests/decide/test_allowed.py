@@ -9,11 +9,9 @@ from hypothesis import strategies as st
 from pennyworth.decide import glob
 from pennyworth.decide.allowed import may_ask, offered, refusal
 from pennyworth.plan import Allowance, ModelSpec, Plan, Provider
-from pennyworth.request import Caller
-from pennyworth.view import Grant, Tenants
+from pennyworth.view import Grant
 
 ANY, SMALL, GPT = Allowance(), Allowance(models=("small", "own/*")), Allowance(models=("gpt-*",))
-ALICE = Caller("key:alice", client="alice")
 
 
 @pytest.mark.parametrize(
@@ -52,15 +50,14 @@ def test_what_is_allowed_is_what_all_three_match(own, of_team, of_all, model, ta
 
 
 def test_a_refusal_names_what_is_allowed_instead():
-    tenants = Tenants(grants={"alice": Grant(own=SMALL, of_team=GPT, team="search")})
-    refused = refusal(ALICE, "large", "openai/large", tenants)
+    refused = refusal(Grant(own=SMALL, of_team=GPT, team="search"), "large", "openai/large")
     assert (refused.status, refused.code) == (403, "model_not_allowed")
     assert "'large' is not allowed. This key may ask small, own/*; The team 'search' may ask gpt-*." in refused.message
-    assert refusal(ALICE, "large", "", Tenants(grants={"alice": Grant()})) is None
+    assert refusal(Grant(), "large", "") is None
 
 
 def test_a_caller_who_is_no_tenant_any_more_goes_no_further():
-    refused = refusal(ALICE, "small", "own/small", Tenants(grants={"bob": Grant()}))
+    refused = refusal(None, "small", "own/small")
     assert (refused.status, refused.code) == (401, "invalid_api_key")
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from pennyworth.decide import admit, glob
 from pennyworth.decide.admit import Refuse
 from pennyworth.plan import Allowance, Plan
-from pennyworth.request import Caller
-from pennyworth.view import Grant, Tenants
+from pennyworth.view import Grant
 
 _NOT_IN_FORCE = Refuse(
     401,
@@ -27,12 +26,11 @@ def may_ask(grant: Grant, model: str, target: str = "") -> bool:
     )
 
 
-def refusal(caller: Caller, model: str, target: str, tenants: Tenants) -> Refuse | None:
-    """Why not. A caller who is no tenant any more was let in before its key was revoked, and goes no further."""
-    grant = tenants.grants.get(caller.client)
+def refusal(grant: Grant | None, model: str, target: str) -> Refuse | None:
+    """Why not. A caller without a grant was let in before its key was revoked, and goes no further."""
     if grant is None:
         return _NOT_IN_FORCE
-    return None if grant.any_model or may_ask(grant, model, target) else _not_allowed(grant, model)
+    return None if may_ask(grant, model, target) else _not_allowed(grant, model)
 
 
 def offered(grant: Grant, plan: Plan) -> dict[str, str]:

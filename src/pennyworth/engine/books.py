@@ -194,7 +194,7 @@ class Books:
             tags=request.tags,
             client=request.caller.client,
             team=request.caller.team,
-            end_user=self._keyring.end_user(request),
+            end_user=self._keyring.end_user(request) if request.end_user else "",
             latency=_latency(p, self._state.clock.mono_ns()),
             price_source=self._source(p.target) if money.would_have_cost.pico else "",
             plan=view.plan.digest,

@@ -70,7 +70,10 @@ class Engine:
         case = self._triage.decide(request, view)
         if isinstance(case, Refuse):
             return self.refuse(request.caller, view, case, request.model)
-        if barred := allowed.refusal(request.caller, request.model, case.target.name, view.tenants):
+        grant = view.tenants.grants.get(request.caller.client)
+        if (grant is None or not grant.any_model) and (
+            barred := allowed.refusal(grant, request.model, case.target.name)
+        ):
             return self.refuse(request.caller, view, barred, request.model, reason=barred.code)
         p = Passage(self._books.next_id(view.wall_s), view, case)
         if case.verdict.why == "sampled" and p.exact is not None:

@@ -29,8 +29,9 @@ class PublicDoor:
 
     def __init__(self, engine: Engine, keyring: Keyring) -> None:
         self._engine = engine
+        self._state = engine.state
         self._keyring = keyring
-        self._reception = Reception(engine.state.plan, engine.state.tenants, keyring)
+        self._reception = Reception(self._state.plan, self._state.tenants, keyring)
 
     def preview(self, asked: Asked) -> Reply | None:
         head = asked.head
@@ -48,16 +49,18 @@ class PublicDoor:
         except RequestError as error:
             return _problem(error.status, error.message, error.code)
         try:
-            check_announced(head, self._engine.state.plan.limits)
+            check_announced(head, self._state.plan.limits)
         except RequestError as error:
             return self._refused(asked.caller, error)
         reception.admitted.insert(head, asked.caller)
         return None
 
     def answer(self, asked: Asked) -> Reply | Relay | Awaitable[Reply | Relay]:
-        if not self._knows(asked) and (early := self.preview(asked)):
-            return early
-        assert asked.caller is not None
+        # Whoever sent it may be nobody any more since its head came.
+        if asked.caller is None or asked.tenants is not self._state.tenants:
+            if early := self.preview(asked):
+                return early
+            assert asked.caller is not None
         try:
             request = self._reception.reader.read(asked.body, asked.head.headers, asked.caller)
         except RequestError as error:
@@ -73,29 +76,24 @@ class PublicDoor:
 
     def left(self, asked: Asked) -> None:
         assert asked.caller is not None
-        self._engine.refuse(asked.caller, self._engine.state.snapshot(), _LEFT)
+        self._engine.refuse(asked.caller, self._state.snapshot(), _LEFT)
 
     def refuse(self, no: Refuse) -> Reply:
         return _problem(no.status, no.message, no.code)
 
     def failed(self, error: Exception) -> Reply:
-        self._engine.state.defect("door", error)
+        self._state.defect("door", error)
         return _problem(500, "The gateway itself failed. Its log says more; asking again may help.", "internal")
-
-    def _knows(self, asked: Asked) -> bool:
-        """Its head has been looked at, and whoever sent it is still who he was then."""
-        return asked.caller is not None and asked.tenants is self._engine.state.tenants
 
     def _current(self) -> Reception:
         """Who is let in now; what was remembered of others goes with them."""
-        state = self._engine.state
-        if self._reception.tenants is not state.tenants:
-            self._reception = Reception(state.plan, state.tenants, self._keyring)
+        if self._reception.tenants is not self._state.tenants:
+            self._reception = Reception(self._state.plan, self._state.tenants, self._keyring)
         return self._reception
 
     def _refused(self, caller: Caller, error: RequestError) -> Reply:
         no = Refuse(error.status, error.code, error.message)
-        view = self._engine.state.snapshot()
+        view = self._state.snapshot()
         return self._engine.refuse(caller, view, no, param=error.param, reason=_for_the_books(error))
 
     def _aside(self, head: Head) -> Reply:
@@ -115,8 +113,7 @@ class PublicDoor:
             caller = self._current().admit(head)
         except RequestError as error:
             return _problem(error.status, error.message, error.code)
-        state = self._engine.state
-        offered = allowed.offered(state.tenants.grants[caller.client], state.plan)
+        offered = allowed.offered(self._state.tenants.grants[caller.client], self._state.plan)
         data = [{"id": name, "object": "model", "created": 0, "owned_by": owner} for name, owner in offered.items()]
         return Reply(200, [heads.JSON], msgspec.json.encode({"object": "list", "data": data}))
 
@@ -124,7 +121,7 @@ class PublicDoor:
         return Reply(200, [heads.JSON], b'{"status":"ok"}')
 
     def _readyz(self, _: Head) -> Reply:
-        if self._engine.state.draining:
+        if self._state.draining:
             return Reply(503, [heads.JSON], b'{"status":"draining"}')
         return Reply(200, [heads.JSON], b'{"status":"ready"}')
 
