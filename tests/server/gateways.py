@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pennyworth.config import interpret, with_sandbox
-from pennyworth.plan import Plan
+from pennyworth.plan import KeySet, Plan
 from pennyworth.server.doors import open_doors
 from pennyworth.server.gateway import serve_alone
 from pennyworth.server.run import lines
@@ -127,13 +127,13 @@ class GatewayThread(Gateway):
         report = lambda part, what: self.troubles.append((part, what))  # noqa: E731
         await serve_alone(self._plan, self._doors, report, self._stop, self._on_ready)
 
-    def _on_ready(self, control: Control) -> None:
-        self._found = control
+    def _on_ready(self, control: Control, keys: KeySet) -> None:
+        self._found = control, keys
         self._ready.set()
 
     def lines(self) -> list[str]:
         """What a person would have been told at its start."""
-        return list(lines(self._plan, self._doors, self._found))
+        return list(lines(self._plan, self._doors, *self._found))
 
 
 class GatewayProcess(Gateway):

@@ -152,7 +152,7 @@ def test_health_and_readiness(gateway: GatewayThread) -> None:
 
 def test_the_index_lists_every_route_and_the_manual_explains_it(gateway: GatewayThread) -> None:
     routes = gateway.get("/")["routes"]
-    assert len(routes) >= 12
+    assert len(routes) >= 16
     manual = re.findall(r"^## `([A-Z]+ [^`]+)`$", DOCS.read_text(), re.MULTILINE)
     assert sorted(manual) == sorted([*routes, "GET /"])
 

@@ -13,7 +13,7 @@ import pytest
 
 from pennyworth.assemble import open_ledger
 from pennyworth.errors import ConfigError
-from pennyworth.plan import Listen, Plan
+from pennyworth.plan import KeySet, Listen, Plan, VirtualKey
 from pennyworth.sandbox import SandboxServer
 from pennyworth.server.doors import open_doors
 from pennyworth.server.run import lines, run
@@ -60,9 +60,19 @@ def test_without_a_provider_the_sandbox_answers_and_ctrl_c_drains_and_books_ever
 def test_it_says_who_may_come_in_and_what_is_off(state_dir: Path, env: dict[str, str], said: str) -> None:
     plan = plan_for(state_dir, "http://127.0.0.1:9/v1", env)
     with closing(open_doors(plan)) as doors:
-        told = "\n".join(lines(plan, doors, Control()))
+        told = "\n".join(lines(plan, doors, Control(), KeySet()))
     assert said in told
     assert "0123456789" not in told
+
+
+def test_it_says_when_only_virtual_keys_open_the_door(state_dir: Path) -> None:
+    key = VirtualKey(name="alice", seal="00" * 32, hint="last", created_s=1.0, scope="alice", revoked_s=2.0)
+    plan = plan_for(state_dir, "http://127.0.0.1:9/v1")
+    with closing(open_doors(plan)) as doors:
+        told = "\n".join(lines(plan, doors, Control(), KeySet(keys={"alice": key})))
+    assert "Callers need a key: 0 configured, 1 virtual (pennyworth keys list)." in told
+    assert "it serves this machine only" not in told
+    assert "Authorization: Bearer $PENNYWORTH_KEY" in told
 
 
 @pytest.mark.parametrize(("section", "variable"), [("listen", "PENNYWORTH_PORT"), ("admin", "PENNYWORTH_ADMIN_PORT")])

@@ -12,7 +12,7 @@ from pennyworth.assemble import Report, open_control, open_folder, open_keybook,
 from pennyworth.decide.keys import sealer
 from pennyworth.engine.clock import SystemClock
 from pennyworth.errors import ConfigError, StoreError
-from pennyworth.plan import Plan
+from pennyworth.plan import KeySet, Plan
 from pennyworth.server.admin import admin_server
 from pennyworth.server.admin_books import BookReader
 from pennyworth.server.admin_desk import Desk, Shared
@@ -22,8 +22,8 @@ from pennyworth.server.worker import Stop, Worker
 from pennyworth.server.workers import Alone, Workers
 from pennyworth.view import Control
 
-Ready = Callable[[Control], None]
-"""Called once, when everything is open and serves, with the control row as it was found."""
+Ready = Callable[[Control, KeySet], None]
+"""Called once, when everything is open and serves, with the control row and the virtual keys as they were found."""
 
 
 async def serve_alone(plan: Plan, doors: Doors, report: Report, stop: Stop, ready: Ready) -> None:
@@ -35,7 +35,7 @@ async def serve_alone(plan: Plan, doors: Doors, report: Report, stop: Stop, read
         shared = Shared(parts.control, parts.keybook, sealer(parts.keyring))
         desk = Desk(plan, Alone(worker), shared, BookReader(parts.ledger, parts.folder), runtime.state.clock)
         async with admin_server(desk, doors.admin):
-            ready(parts.control.read())
+            ready(parts.control.read(), parts.keybook.read())
             await _warn_of_prices(desk.workers, report)
             await worker.serve(doors.public, stop)
     finally:
@@ -56,7 +56,7 @@ async def serve_fleet(plan: Plan, doors: Doors, report: Report, stop: Stop, read
         await fleet.start()
         try:
             async with admin_server(desk, doors.admin):
-                ready(control.read())
+                ready(control.read(), keybook.read())
                 await _warn_of_prices(fleet, report)
                 await stop.asked.wait()
                 await fleet.stop(stop)

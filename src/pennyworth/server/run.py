@@ -11,7 +11,7 @@ from pennyworth.assemble import MEMORY, Report
 from pennyworth.config import with_sandbox
 from pennyworth.config.addresses import is_loopback
 from pennyworth.errors import ConfigError
-from pennyworth.plan import Plan
+from pennyworth.plan import KeySet, Plan
 from pennyworth.sandbox import SandboxServer
 from pennyworth.server import logs
 from pennyworth.server.doors import Doors, open_doors
@@ -48,8 +48,8 @@ def run(plan: Plan, say: Say = print) -> int:
 
 
 async def _until_signalled(plan: Plan, doors: Doors, report: Report, say: Say) -> None:
-    def ready(control: Control) -> None:
-        for line in lines(plan, doors, control):
+    def ready(control: Control, keys: KeySet) -> None:
+        for line in lines(plan, doors, control, keys):
             say(line)
 
     stop = Stop()
@@ -58,13 +58,15 @@ async def _until_signalled(plan: Plan, doors: Doors, report: Report, say: Say) -
     await serve(plan, doors, report, stop, ready)
 
 
-def lines(plan: Plan, doors: Doors, control: Control) -> Iterator[str]:
+def lines(plan: Plan, doors: Doors, control: Control, keys: KeySet) -> Iterator[str]:
     """What a person wants to know of a gateway that has just started."""
     workers = f"{plan.listen.workers} worker{'s' if plan.listen.workers > 1 else ''}"
     about = f"{workers}, state in {plan.state_dir}, plan {plan.digest}"
     yield f"Pennyworth {__version__} listens on {doors.public_url}/v1 ({about})"
     yield f"Admin port: {doors.admin_url} ({'with the admin key' if plan.admin_key else 'no key, this machine only'})"
-    if not plan.keys and plan.allow_anonymous:
+    if keys.keys:
+        yield f"Callers need a key: {len(plan.keys)} configured, {len(keys.keys)} virtual (pennyworth keys list)."
+    elif not plan.keys and plan.allow_anonymous:
         reach = "this machine only" if is_loopback(plan.listen.host) else "anybody who can reach it"
         yield f"No client key is configured: it serves {reach}."
     if not plan.enabled:
@@ -72,11 +74,12 @@ def lines(plan: Plan, doors: Doors, control: Control) -> Iterator[str]:
     elif not control.enabled:
         yield "Optimisations are off: the kill switch was thrown on the admin port, and stays so until it is taken back."
     if plan.providers and all(provider.simulated for provider in plan.providers):
-        yield f"No provider is configured: the sandbox answers, a simulator. Try: {curl(plan, doors)}"
+        locked = bool(plan.keys or keys.keys)
+        yield f"No provider is configured: the sandbox answers, a simulator. Try: {curl(doors, locked=locked)}"
 
 
-def curl(plan: Plan, doors: Doors) -> str:
+def curl(doors: Doors, *, locked: bool) -> str:
     """A line that works in a shell, at once or with a client key in ``PENNYWORTH_KEY``."""
-    key = ' -H "Authorization: Bearer $PENNYWORTH_KEY"' if plan.keys else ""
+    key = ' -H "Authorization: Bearer $PENNYWORTH_KEY"' if locked else ""
     question = '{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Why is the sky blue?"}]}'
     return f"curl {doors.public_url}/v1/chat/completions -H 'Content-Type: application/json'{key} -d '{question}'"
