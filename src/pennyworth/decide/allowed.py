@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pennyworth.decide import admit, glob
 from pennyworth.decide.admit import Refuse
-from pennyworth.plan import Allowance, Plan
+from pennyworth.plan import Allowance, Plan, Route, Target
 from pennyworth.view import Grant
 
 _NOT_IN_FORCE = Refuse(
@@ -31,6 +31,12 @@ def refusal(grant: Grant | None, model: str, target: str) -> Refuse | None:
     if grant is None:
         return _NOT_IN_FORCE
     return None if may_ask(grant, model, target) else _not_allowed(grant, model)
+
+
+def fallbacks(grant: Grant, route: Route, plan: Plan) -> tuple[Target, ...]:
+    """As ``admit.fallbacks``, without those that this caller may not ask."""
+    found = ((model, admit.resolve(model, plan)) for model in route.fallbacks)
+    return tuple(target for model, target in found if isinstance(target, Target) and may_ask(grant, model, target.name))
 
 
 def offered(grant: Grant, plan: Plan) -> dict[str, str]:

@@ -26,7 +26,7 @@ from pennyworth.engine.triage import Triage
 from pennyworth.outcome import Kept, Layer
 from pennyworth.ports import Similar
 from pennyworth.request import Caller, Key, Request
-from pennyworth.view import View
+from pennyworth.view import Grant, View
 from pennyworth.wire import problems
 
 _FULL = Refuse(
@@ -71,11 +71,12 @@ class Engine:
         if isinstance(case, Refuse):
             return self.refuse(request.caller, view, case, request.model)
         grant = view.tenants.grants.get(request.caller.client)
-        if (grant is None or not grant.any_model) and (
-            barred := allowed.refusal(grant, request.model, case.target.name)
-        ):
+        free = grant is not None and grant.any_model
+        if not free and (barred := allowed.refusal(grant, request.model, case.target.name)):
             return self.refuse(request.caller, view, barred, request.model, reason=barred.code)
         p = Passage(self._books.next_id(view.wall_s), view, case)
+        if grant is not None and not free:
+            _stay_within(p, grant)
         if case.verdict.why == "sampled" and p.exact is not None:
             p.repeats_sample = self.state.sampled_again(p.exact)
         return self._at_once(p) if self._immediate else p
@@ -119,7 +120,7 @@ class Engine:
         return await self._similar.find(p.request)
 
     def _join_or_lead(self, p: Passage) -> Relay:
-        p.shares = p.verdict.share and p.exact is not None and self._allows("coalesced", p, p.exact)
+        p.shares = p.verdict.share and not p.alone and p.exact is not None and self._allows("coalesced", p, p.exact)
         flight = self.flights.find(p.exact, p.epoch) if p.shares and p.exact else None
         if flight is not None:
             p.reason = "joined an identical request in flight"
@@ -166,3 +167,10 @@ class Engine:
 
     def _allows(self, layer: Layer, p: Passage, key: Key) -> bool:
         return switches.allows(layer, p.route, p.view.plan, p.view.control, key)
+
+
+def _stay_within(p: Passage, grant: Grant) -> None:
+    """No fallback leaves what the key may ask; nor does it join a call that may be answered by one that does."""
+    within = allowed.fallbacks(grant, p.route, p.view.plan)
+    p.alone = within != p.fallbacks
+    p.fallbacks = within

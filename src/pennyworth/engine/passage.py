@@ -16,11 +16,13 @@ class Passage:
         stale: an expired answer that may stand in for a failing provider.
         attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
         answering: the target whose reply it gets. ``fallbacks``: those to ask when the asked one fails.
+        alone: its key may not be answered by whom others may be, so it shares no call with them.
         left: its caller has gone. ``leads``: its call feeds others. ``retried``: its first
             flight failed and it has asked again. ``repeats_sample``: a sampled question that was asked before.
     """
 
     __slots__ = (
+        "alone",
         "answering",
         "attempts",
         "epoch",
@@ -63,6 +65,7 @@ class Passage:
         self.normal: Key | None = case.keys.normal if case.keys else None
         self.under: Key | None = None
         self.shares = False
+        self.alone = False
         self.leads = False
         self.left = False
         self.retried = False

@@ -28,8 +28,8 @@ class Reader:
     def __init__(self, plan: Plan, keyring: Keyring) -> None:
         self._vary = plan.cache.vary_headers
         self._max_depth = plan.limits.max_depth
-        self._named = ("cache-control", chat.TAGS_HEADER, chat.USER_HEADER, CONVERSATION_HEADER)
-        self._named += (*chat.TIMEOUT_HEADERS, *self._vary)
+        ours = ("cache-control", chat.TAGS_HEADER, chat.USER_HEADER, CONVERSATION_HEADER, *chat.TIMEOUT_HEADERS)
+        self._named = (*ours, *self._vary)
         self._seal = Mac(keyring.derive("scope within a key"))
         self._known: LRUCache[tuple[bytes, Caller, tuple[str | None, ...]], Request] = LRUCache(self._MOST)
 
