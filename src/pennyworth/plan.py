@@ -80,22 +80,63 @@ class Persistence(msgspec.Struct, frozen=True, kw_only=True):
     rest_s: float = 5.0
 
 
+class Road(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
+    """How a provider is reached. No connection made on one road is ever used on another.
+
+    Attributes:
+        proxy: ``http://host:port`` of the proxy in between ("" = none). ``proxy_key``: ``user:password`` there.
+        ca_file: PEM file of authorities that are trusted besides the system's.
+        client_cert, client_key: PEM files by which we identify ourselves; "" for the key = it is in the former.
+    """
+
+    proxy: str = ""
+    proxy_key: Secret = Secret("")
+    ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+
+
+STRAIGHT = Road()
+
+Auth = Literal["bearer", "api-key", "x-api-key", "none"]
+"""How a key is shown: ``Authorization: Bearer``, a header of that name, or not at all."""
+
+
+class Quirks(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a provider's chat completions differ from OpenAI's. Honoured by ``wire.chat.edits``.
+
+    Attributes:
+        leave_out: fields it refuses, none of which changes an answer: they are not sent.
+        cap_field: the only name by which it knows the cap on tokens of the answer; "" = it knows both.
+    """
+
+    leave_out: tuple[str, ...] = ()
+    cap_field: Literal["", "max_tokens", "max_completion_tokens"] = ""
+
+
+PLAIN = Quirks()
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A company or server at a base URL.
 
     Attributes:
         base_url: up to and with the version, ``https://api.openai.com/v1``; from configuration only.
         credential: our key there. ``forward_caller``: send the caller's own ``Authorization`` instead.
+        auth: how our key is shown there.
         key_source: the configuration key or environment variable the credential comes from, for error messages.
         models: patterns (``gpt-*``) of the models asked of it; first match in order of configuration.
         price_provider: the id under which the price book knows it (``openai``); "" = by name.
         connect_s, idle_s, total_s: to connect; between two bytes; in all, when not streaming.
         persistence: retries, breaker and limits of each of its models.
+        road: the proxy and the certificates on the way. ``quirks``: what of the dialect it does not speak.
+        preset: the shipped settings it started from, "" if none.
     """
 
     name: str
     base_url: str
     credential: Secret = Secret("")
+    auth: Auth = "bearer"
     key_source: str = ""
     forward_caller: bool = False
     models: tuple[str, ...] = ("*",)
@@ -105,6 +146,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     idle_s: float = 60.0
     total_s: float = 60.0
     persistence: Persistence = Persistence()
+    road: Road = STRAIGHT
+    quirks: Quirks = PLAIN
+    preset: str = ""
     simulated: bool = False
 
 

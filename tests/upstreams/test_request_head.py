@@ -52,7 +52,7 @@ def test_the_host_is_said_with_its_port_where_it_is_not_the_schemes_own(
     base_url: str, tls: bool, host: str, port: int, said: str
 ):
     asked = call(base_url)
-    assert Sites().of(asked).origin == (tls, host, port)
+    assert Sites().of(asked).origin[:3] == (tls, host, port)
     assert lines(asked)[1] == f"host: {said}"
     assert "//" not in lines(asked)[0]
 

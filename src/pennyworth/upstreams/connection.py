@@ -10,8 +10,9 @@ import socket
 from collections.abc import Callable
 from typing import NamedTuple, cast
 
+from pennyworth.plan import STRAIGHT, Road
 from pennyworth.upstreams.reply import NotHttpError, Reply
-from pennyworth.upstreams.road import Broken
+from pennyworth.upstreams.road import Broken, wants_certificate
 from pennyworth.upstreams.unseen import Evidence
 
 _HIGH_WATER = 256 * 1024
@@ -24,11 +25,12 @@ _TICK_S = 0.001
 
 
 class Origin(NamedTuple):
-    """What a connection leads to."""
+    """What a connection leads to, and by which road: two that differ in either are never taken for each other."""
 
     tls: bool
     host: str
     port: int
+    road: Road = STRAIGHT
 
 
 class Connection(asyncio.Protocol):
@@ -153,7 +155,7 @@ class Connection(asyncio.Protocol):
             self._break("ended")
 
     def connection_lost(self, error: Exception | None) -> None:
-        self._break("ended")
+        self._break("uncertified" if wants_certificate(error) else "ended")
 
     # Inside.
 

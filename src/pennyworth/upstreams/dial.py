@@ -1,17 +1,21 @@
-"""Opens connections: look-up, TCP with happy eyeballs (RFC 8305), TLS. How long that may take is the caller's business."""
+"""Opens connections: look-up, TCP with happy eyeballs (RFC 8305), the tunnel through a proxy, TLS. How long that may take
+is the caller's business."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-import ssl
 from collections.abc import Callable
-from functools import cached_property
+from urllib.parse import urlsplit
 
 import aiohappyeyeballs
 
 from pennyworth.upstreams.connection import Connection, Origin
 from pennyworth.upstreams.names import Names
+from pennyworth.upstreams.proxy import tunnel
+from pennyworth.upstreams.road import ProxyError
+from pennyworth.upstreams.tls import Contexts
 
 _HEAD_START_S = 0.25
 """Before the next address is tried as well (RFC 8305 §5)."""
@@ -27,12 +31,24 @@ class Dialler:
     def __init__(self, gone: Callable[[Connection], None]) -> None:
         self._loop = asyncio.get_running_loop()
         self._names = Names()
+        self._contexts = Contexts()
         self._gone = gone
 
     async def dial(self, origin: Origin) -> Connection:
-        """Raises ``UnknownHostError`` or ``OSError``."""
+        """Raises ``UnknownHostError``, ``ProxyError``, ``CertificateFileError`` or ``OSError``."""
+        context = self._contexts.of(origin.road) if origin.tls else None
+        line = await (self._by_proxy(origin) if origin.road.proxy else self._line(origin.host, origin.port))
+        _, connection = await self._loop.create_connection(
+            lambda: Connection(origin, line, self._gone),
+            sock=line,
+            ssl=context,
+            server_hostname=origin.host if origin.tls else None,
+        )
+        return connection
+
+    async def _line(self, host: str, port: int) -> socket.socket:
         try:
-            addresses = await self._names.addresses(origin.host, origin.port)
+            addresses = await self._names.addresses(host, port)
         except (OSError, UnicodeError) as error:
             raise UnknownHostError from error
         try:
@@ -40,20 +56,35 @@ class Dialler:
                 addresses, happy_eyeballs_delay=_HEAD_START_S, interleave=1, loop=self._loop
             )
         except OSError:
-            self._names.forget(origin.host, origin.port)
+            self._names.forget(host, port)
             raise
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _, connection = await self._loop.create_connection(
-            lambda: Connection(origin, line, self._gone),
-            sock=line,
-            ssl=self._tls if origin.tls else None,
-            server_hostname=origin.host if origin.tls else None,
-        )
-        return connection
+        return line
 
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        """With the system's authorities; made on the first call that needs them."""
-        context = ssl.create_default_context()
-        context.set_alpn_protocols(["http/1.1"])
-        return context
+    async def _by_proxy(self, origin: Origin) -> socket.socket:
+        """A line that leads to the provider where TLS follows; else one to the proxy, which is told whom each call is for."""
+        try:
+            line = await self._to_proxy(origin.road.proxy)
+            if origin.tls:
+                await self._through(line, origin)
+        except OSError as error:
+            if isinstance(error, TimeoutError) and error.errno is None:
+                raise  # our own patience
+            why = os.strerror(error.errno) if error.errno else type(error).__name__
+            raise ProxyError(f"cannot be reached ({why})") from error
+        return line
+
+    async def _to_proxy(self, proxy: str) -> socket.socket:
+        parts = urlsplit(proxy)
+        try:
+            return await self._line(parts.hostname or "", parts.port or 80)
+        except UnknownHostError:
+            raise ProxyError("has a host that is unknown") from None
+
+    async def _through(self, line: socket.socket, origin: Origin) -> None:
+        host = f"[{origin.host}]" if ":" in origin.host else origin.host
+        try:
+            await tunnel(line, f"{host}:{origin.port}", origin.road.proxy_key)
+        except BaseException:
+            line.close()
+            raise

@@ -1,4 +1,4 @@
-"""Calls providers over HTTP/1.1: kept connections, no redirects, no cookies, no compression, no proxies.
+"""Calls providers over HTTP/1.1: kept connections, no redirects, no cookies, no compression.
 
 Base URLs come from the configuration alone, so a request can choose its model but never its host. The client is our own
 because of what a call costs: 13 µs of CPU, where a bare protocol costs 7 and aiohttp 65 (32 callers, small JSON, uvloop).
@@ -54,6 +54,10 @@ class HttpUpstream:
                 connection = await self._dialler.dial(origin)
         except UnknownHostError as error:
             raise road.unknown_host(call) from error
+        except road.ProxyError as error:
+            raise road.barred(error, call) from error
+        except road.CertificateFileError as error:
+            raise road.no_certificate(error, call) from error
         except OSError as error:
             if isinstance(error, TimeoutError) and error.errno is None:  # ours, not the kernel's
                 raise road.connect_timed_out(call) from error
@@ -62,9 +66,12 @@ class HttpUpstream:
         return connection
 
     def _exchange(self, connection: Connection, reply: Reply, call: Call) -> HttpExchange:
-        if reply.begun and not reply.encoding:
+        by_proxy = reply.begun and reply.status == 407 and connection.origin.road.proxy
+        if reply.begun and not reply.encoding and not by_proxy:
             return HttpExchange(connection, reply, call, self._pool)
         connection.close()
+        if by_proxy:
+            raise road.barred(road.unknown_to_proxy(), call)
         if reply.begun:
             raise road.compressed(reply.encoding, call)
         raise road.broken_off(connection.broken or "ended", call, begun=False)

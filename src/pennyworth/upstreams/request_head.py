@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pennyworth.plan import Road
 from pennyworth.ports import Call
 from pennyworth.upstreams.connection import Origin
+from pennyworth.upstreams.proxy import authorization
 from pennyworth.upstreams.road import unsendable
 
 _MOST = 256
 _CONSTANT = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "pennyworth"}
-_FRAMING = frozenset(["connection", "content-length", "host", "transfer-encoding"])
+_FRAMING = frozenset(["connection", "content-length", "host", "proxy-authorization", "transfer-encoding"])
 """A call cannot set them: they say where a request ends, and for whom it is."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -30,12 +32,14 @@ class Site(msgspec.Struct, frozen=True):
         start: the request line and the headers that are always the same.
         left_out: names among the call's headers that are not sent.
         sendable: its names may stand in a head.
+        to_proxy: the proxy reads this head, and is shown our credential there.
     """
 
     origin: Origin
     start: str
     left_out: frozenset[str]
     sendable: bool
+    to_proxy: bool = False
 
     def head(self, call: Call) -> bytes:
         """Raises ``UpstreamError`` for a header that would not stay one header."""
@@ -46,6 +50,8 @@ class Site(msgspec.Struct, frozen=True):
         text = "".join(lines)
         if not self.sendable or text.count("\n") != len(lines) or text.count("\r") != len(lines) or "\0" in text:
             raise unsendable(call)
+        if self.to_proxy:
+            text += authorization(call.target.provider.road.proxy_key)
         try:
             return f"{self.start}{text}content-length: {len(call.body)}\r\n\r\n".encode()
         except UnicodeEncodeError:
@@ -56,13 +62,14 @@ class Sites:
     """They are few: base URLs and the names of headers come from configuration."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, str, tuple[str, ...]], Site] = {}
+        self._known: dict[tuple[Road, str, str, tuple[str, ...]], Site] = {}
 
     def __len__(self) -> int:
         return len(self._known)
 
     def of(self, call: Call) -> Site:
-        key = (call.target.provider.base_url, call.path, tuple([name for name, _ in call.headers]))
+        provider = call.target.provider
+        key = (provider.road, provider.base_url, call.path, tuple([name for name, _ in call.headers]))
         site = self._known.get(key)
         if site is None:
             if len(self._known) >= _MOST:
@@ -71,17 +78,20 @@ class Sites:
         return site
 
 
-def _site(base_url: str, path: str, names: tuple[str, ...]) -> Site:
+def _site(road: Road, base_url: str, path: str, names: tuple[str, ...]) -> Site:
     parts = urlsplit(base_url)
     tls = parts.scheme == "https"
     host = parts.hostname or ""
     port = parts.port or (443 if tls else 80)
     given = {name.lower() for name in names}
-    line = f"POST {parts.path.rstrip('/')}{path} HTTP/1.1"
-    headers = {"host": _authority(host, parts.port, tls), **_CONSTANT}
+    to_proxy = bool(road.proxy) and not tls  # which is then told the whole URL (RFC 9112 §3.2.2)
+    authority = _authority(host, parts.port, tls)
+    line = f"POST {f'http://{authority}' if to_proxy else ''}{parts.path.rstrip('/')}{path} HTTP/1.1"
+    headers = {"host": authority, **_CONSTANT}
     kept = [f"{name}: {value}" for name, value in headers.items() if name == "host" or name not in given]
     sound = all(map(_TOKEN.fullmatch, names)) and not re.search(r"[\s\x00]", parts.path + path)
-    return Site(Origin(tls, host, port), "\r\n".join([line, *kept, ""]), frozenset(given & _FRAMING), sound)
+    start = "\r\n".join([line, *kept, ""])
+    return Site(Origin(tls, host, port, road), start, frozenset(given & _FRAMING), sound, to_proxy)
 
 
 def _authority(host: str, port: int | None, tls: bool) -> str:

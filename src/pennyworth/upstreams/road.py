@@ -12,9 +12,29 @@ from typing import Literal
 from pennyworth.errors import UpstreamError
 from pennyworth.ports import Call
 
-Broken = Literal["ended", "unseen", "malformed", "silent"]
+Broken = Literal["ended", "unseen", "malformed", "silent", "uncertified"]
 """How a connection failed under a call: it was ended or reset; the same, with proof that the provider has seen nothing
-of the call; what it sent is not HTTP; nothing came in the time allowed."""
+of the call; what it sent is not HTTP; nothing came in the time allowed; our certificate was missing or not accepted."""
+
+
+class ProxyError(Exception):
+    """The proxy could not be reached, or did not let us through: how, in words."""
+
+
+class CertificateFileError(Exception):
+    """A file named by the configuration cannot be used: its key, its name, and why."""
+
+    def __init__(self, key: str, name: str, why: str) -> None:
+        super().__init__(f"{key} = {name}: {why}")
+        self.key = key
+        self.name = name
+        self.why = why
+
+
+def wants_certificate(error: BaseException | None) -> bool:
+    """Whether TLS ended because of our certificate. Under TLS 1.3 that is only told after the handshake (RFC 8446 §4.4.2)."""
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    return bool(reason) and "_ALERT_" in str(reason) and any(word in str(reason) for word in ("CERT", "UNKNOWN_CA"))
 
 
 def connect_timed_out(call: Call) -> UpstreamError:
@@ -33,6 +53,10 @@ def not_connected(error: OSError, call: Call) -> UpstreamError:
     match error:
         case ssl.SSLCertVerificationError():
             message = f"its TLS certificate was refused ({_base_url(call)})"
+        case _ if wants_certificate(error):
+            message = _uncertified(call)
+        case ssl.SSLError() if "HANDSHAKE_FAILURE" in str(error.reason):
+            message = f"it broke off the TLS handshake: it may ask for a client certificate ({_at(call)}.client_cert)"
         case ssl.SSLError():
             message = f"no TLS with {_base_url(call)} (does it speak plain http?)"
         case _:
@@ -54,8 +78,25 @@ def broken_off(how: Broken, call: Call, *, begun: bool) -> UpstreamError:
             return UpstreamError("timeout", call.target.name, late)
         case "malformed":
             return UpstreamError("malformed", call.target.name, f"what it sent is not HTTP ({_base_url(call)})")
+        case "uncertified" if not begun:
+            return UpstreamError("connect", call.target.name, _uncertified(call))
     where = "broke off in the middle of the reply" if begun else "was closed before the reply"
     return UpstreamError("reset", call.target.name, f"the connection {where}")
+
+
+def unknown_to_proxy() -> ProxyError:
+    return ProxyError("asks for other credentials (407): check proxy_env")
+
+
+def barred(error: ProxyError, call: Call) -> UpstreamError:
+    """The proxy is the matter, not the provider."""
+    message = f"the proxy {error} ({_at(call)}.proxy = {call.target.provider.road.proxy})"
+    return UpstreamError("connect", call.target.name, message)
+
+
+def no_certificate(error: CertificateFileError, call: Call) -> UpstreamError:
+    message = f"no TLS: {error.name} {error.why} ({_at(call)}.{error.key})"
+    return UpstreamError("connect", call.target.name, message)
 
 
 def compressed(encoding: str, call: Call) -> UpstreamError:
@@ -68,6 +109,12 @@ def unsendable(call: Call) -> UpstreamError:
     names = ", ".join(sorted({name[:40] for name, _ in call.headers}))
     message = f"not sent: one of its headers holds a line break or a character no header may have ({names!a})"
     return UpstreamError("malformed", call.target.name, message)
+
+
+def _uncertified(call: Call) -> str:
+    ours = call.target.provider.road.client_cert
+    what = f"it does not accept our certificate {ours}" if ours else "it asks for a client certificate and we have none"
+    return f"{what} ({_at(call)}.client_cert)"
 
 
 def _at(call: Call) -> str:
