@@ -80,6 +80,7 @@ class Edit(msgspec.Struct, frozen=True):
     """A change to the forwarded body: one top-level field set to a JSON value, outside messages, tools and system.
 
     Attributes:
+        value: ``b""`` takes the field out.
         lose: what the reply must lose again because of it: ``usage`` (the stream's usage event was asked for by us).
     """
 

@@ -104,7 +104,25 @@ def _headers(value: object) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(_header(name, text) for name, text in value.items()))
 
 
+def read_proxy(value: object) -> str:
+    """``http://host:port`` of a proxy, or one of the words ``environment`` and ``none``. Never shows a user name."""
+    text = read_text(value)
+    if text in PROXY_WORDS:
+        return text
+    if "@" in text:
+        problem = "the address (not shown) holds a user name or password"
+        raise UnusableError(problem, "Leave out what stands before '@', and use proxy_env for it.")
+    parts = None if re.search(r"[\s\\?#]", text) else _split(text)
+    if parts is None or parts.scheme != "http" or parts.path not in ("", "/"):
+        fix = 'Use one such as "http://proxy.internal:3128". The way to the proxy is plain http; TLS goes through it.'
+        raise UnusableError(f"{shown(text)} is not the address of an HTTP proxy", fix)
+    return f"http://{parts.netloc.lower()}"
+
+
+PROXY_WORDS = ("environment", "none")
+
 HOST = Kind("host", _host)
+PROXY = Kind('http URL, "environment" or "none"', read_proxy)
 BASE_URL = Kind("http(s) URL", read_base_url)
 HEADERS = Kind("table of headers", _headers, show=lambda headers: ", ".join(name for name, _ in headers) or "none")
 HEADER_NAMES = Kind("list of header names", list_of(_header_name), show=lambda names: ", ".join(names) or "none")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pennyworth.config.check_credentials import findings as of_credentials
 from pennyworth.config.check_lifetimes import findings as of_lifetimes
 from pennyworth.config.check_reach import findings as of_reach
+from pennyworth.config.check_roads import findings as of_roads
 from pennyworth.config.check_surroundings import findings as of_surroundings
 from pennyworth.config.finding import Finding
 from pennyworth.plan import Plan
@@ -19,6 +20,7 @@ def check(plan: Plan, env: Mapping[str, str], path: str | None = None) -> list[F
     findings = [
         *of_credentials(plan, env, path),
         *of_reach(plan),
+        *of_roads(plan),
         *of_lifetimes(plan),
         *of_surroundings(plan, env),
     ]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pennyworth.config.addresses import host_and_port, is_loopback
 from pennyworth.config.finding import Finding, error, ok, warning
 from pennyworth.config.load import document
+from pennyworth.config.presets import preset_named
 from pennyworth.config.problems import dotted
 from pennyworth.errors import ConfigError
 from pennyworth.plan import Plan, Provider
@@ -37,8 +38,12 @@ def _provider_key(provider: Provider) -> Finding:
         variable = provider.key_source.split()[0]
         message = f"no key: the environment variable {variable} is not set"
         return error(f"{at}.key_env", message, f"Set {variable} to your key at {provider.base_url}.")
+    if provider.auth == "none":
+        return ok(at, "asked without a key, as auth says")
     if is_loopback(host_and_port(provider.base_url)[0]):
         return ok(at, "a server on this machine, asked without a key")
+    if (preset := preset_named(provider.preset)) and preset.keyless:
+        return ok(at, f"a server of your own, asked without a key; if it wants one, set {preset.key_env}")
     fix = 'Name the variable that holds it, such as key_env = "MY_PROVIDER_KEY", or set forward_caller = true.'
     return warning(f"{at}.key_env", f"no key is configured for {provider.base_url}", fix)
 

@@ -79,7 +79,8 @@ def _provider(provider: Provider) -> Row:
         note = f"key: {provider.key_source}" + ("" if provider.credential else ", which is not set")
     else:
         note = "without a key"
-    return Row("provider", provider.name, provider.base_url, f"{', '.join(provider.models)}; {note}")
+    road = f"; by the proxy {provider.road.proxy}" if provider.road.proxy else ""
+    return Row("provider", provider.name, provider.base_url, f"{', '.join(provider.models)}; {note}{road}")
 
 
 def _model(spec: ModelSpec) -> Row:

@@ -135,6 +135,12 @@ def one_of(words: Sequence[str]) -> Kind:
     return Kind(", ".join(f'"{word}"' for word in words), read)
 
 
+def some_of(words: Sequence[str]) -> Kind:
+    """A list of some of a few words."""
+    word = one_of(words)
+    return Kind(f"list of {word.words}", list_of(word.read), show=show_texts)
+
+
 FLAG = Kind("true or false", _flag, _flag_of_text, lambda value: "true" if value else "false")
 TEXT = Kind("text", read_text)
 PATH = Kind("path", _path)

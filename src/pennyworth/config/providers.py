@@ -13,8 +13,9 @@ from pennyworth.config.kinds import NAME
 from pennyworth.config.presets import PRESETS, Preset, preset_named
 from pennyworth.config.problems import dotted
 from pennyworth.config.reading import Reading
+from pennyworth.config.roads import road
 from pennyworth.config.schema_routing import CALLS, PROVIDER
-from pennyworth.plan import Listen, Persistence, Provider, Secret
+from pennyworth.plan import PLAIN, Listen, Persistence, Provider, Quirks, Secret
 
 
 def providers(reading: Reading, value: object) -> tuple[Provider, ...]:
@@ -63,8 +64,12 @@ def _from_table(reading: Reading, name: str, table: Mapping[str, object]) -> Pro
         given["persistence"] = Persistence(**reading.section(CALLS, given["persistence"], f"{at}.calls"))
     base_url = given.pop("base_url", "") or (_preset_address(reading, start) if start else "")
     if base_url:
+        by = road(reading, at, given, base_url)
+        quirks = _quirks(given, start.quirks if start else PLAIN)
         settings = _preset_settings(start) | given
-        return Provider(name=name, base_url=base_url, credential=secret, key_source=source, **settings)
+        return Provider(
+            name=name, base_url=base_url, credential=secret, key_source=source, road=by, quirks=quirks, **settings
+        )
     if start or ("base_url" not in table and "preset" not in table):
         names = ", ".join(preset.name for preset in PRESETS)
         fix = f"Give it, or set {start.url_env}." if start else f"Give it, or name a preset: {names}."
@@ -78,10 +83,24 @@ def _key(reading: Reading, at: str, given: dict[str, Any], start: Preset | None)
         if literal or variable:
             fix = "Remove the key, or set forward_caller = false."
             reading.wrong(f"{at}.forward_caller", "the provider has a key of ours as well", fix)
+        if given.pop("auth", "none") != "none":
+            fix = "Remove auth: the caller's Authorization is sent as it came."
+            reading.wrong(f"{at}.auth", "with forward_caller there is no key of ours to show", fix)
+        return Secret(""), ""
+    if given.get("auth") == "none":
+        if literal or variable:
+            reading.wrong(f"{at}.auth", "there is a key that would never be shown", "Remove the key, or auth.")
         return Secret(""), ""
     if start and not (literal or variable):
-        return _from_variable(reading, start.key_env), start.key_env
+        secret = _from_variable(reading, start.key_env)
+        return secret, start.key_env if secret or not start.keyless else ""
     return credential(reading, at, literal, variable)
+
+
+def _quirks(given: dict[str, Any], usual: Quirks) -> Quirks:
+    """Takes its keys out of what was given; what is not given is as usual there."""
+    cap = given.pop("cap_field", usual.cap_field)
+    return Quirks(leave_out=given.pop("leave_out", usual.leave_out), cap_field="" if cap == "both" else cap)
 
 
 def _start(reading: Reading, name: str, given: dict[str, Any], at: str) -> Preset | None:
@@ -96,7 +115,14 @@ def _start(reading: Reading, name: str, given: dict[str, Any], at: str) -> Prese
 
 
 def _preset_settings(start: Preset | None) -> dict[str, Any]:
-    return {"models": start.models, "price_provider": start.price_provider} if start else {}
+    if start is None:
+        return {}
+    return {
+        "models": start.models,
+        "price_provider": start.price_provider,
+        "auth": start.auth,
+        "preset": start.name,
+    }
 
 
 def _preset_address(reading: Reading, preset: Preset) -> str:
@@ -115,7 +141,7 @@ def _address_variable(reading: Reading, provider: Provider) -> str:
 
 
 def _from_environment(reading: Reading) -> tuple[Provider, ...]:
-    found = [_from_preset(reading, preset) for preset in PRESETS if reading.variable(preset.key_env)]
+    found = [_from_preset(reading, one) for one in PRESETS if not one.named_only and reading.variable(one.key_env)]
     usable = [provider for provider in found if provider is not None]
     if len(usable) == 1:
         return (msgspec.structs.replace(usable[0], models=("*",)),)
@@ -133,4 +159,7 @@ def _from_preset(reading: Reading, preset: Preset) -> Provider | None:
         key_source=preset.key_env,
         models=("*",) if named else preset.models,
         price_provider=preset.price_provider,
+        auth=preset.auth,
+        quirks=preset.quirks,
+        preset=preset.name,
     )

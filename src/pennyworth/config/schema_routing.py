@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import get_args
 
-from pennyworth.config.addresses import BASE_URL, HEADERS
+from pennyworth.config.addresses import BASE_URL, HEADERS, PROXY
 from pennyworth.config.amounts import DOLLARS, DURATION, FACTOR, POSITIVE_DURATION, SHARE, SWITCH
 from pennyworth.config.credentials import SECRET, VARIABLE
-from pennyworth.config.kinds import FLAG, NAME, PATTERNS, TABLE, TEXT, TEXTS, one_of, whole
+from pennyworth.config.kinds import FLAG, NAME, PATH, PATTERNS, TABLE, TEXT, TEXTS, one_of, some_of, whole
 from pennyworth.config.reading import Field, Section
+from pennyworth.decide.key import LEFT_OUT
 from pennyworth.money import Price
 from pennyworth.outcome import Layer
-from pennyworth.plan import ModelSpec, Persistence, Plan, Provider, Route
+from pennyworth.plan import Auth, ModelSpec, Persistence, Plan, Provider, Route
 
 POLICIES = ("as_asked",)
 """The routing policies that a route may name."""
@@ -33,6 +34,8 @@ SWITCHES = Section(
     fields=tuple(Field(key=layer, kind=SWITCH, meaning=_SWITCHED[layer], default="on") for layer in LAYERS),
 )
 
+_HARMLESS = tuple(field for field in LEFT_OUT if field != "stream")
+
 PROVIDER = Section(
     heading="[providers.NAME]",
     meaning="A company or server that is asked. The order matters: the first whose patterns match a model is asked.",
@@ -47,6 +50,12 @@ PROVIDER = Section(
             default="the preset's",
         ),
         Field(key="key", kind=SECRET, meaning="the key itself; better kept out of the file", default="none"),
+        Field(
+            key="auth",
+            kind=one_of(get_args(Auth)),
+            meaning="how our key is shown: as a bearer token, in a header of that name, or not at all",
+            default="the preset's, or `bearer`",
+        ),
         Field(key="forward_caller", kind=FLAG, meaning="send the caller's own Authorization instead of a key of ours"),
         Field(
             key="models", kind=PATTERNS, meaning="the models asked of it; * is any text", default="the preset's, or *"
@@ -65,6 +74,38 @@ PROVIDER = Section(
             attr="total_s",
             kind=POSITIVE_DURATION,
             meaning="for a whole reply, not streamed; with all retries and fallbacks",
+        ),
+        Field(
+            key="proxy",
+            kind=PROXY,
+            meaning="the HTTP proxy on the way; `environment`: as HTTPS_PROXY, HTTP_PROXY and NO_PROXY say",
+            default="`none`",
+        ),
+        Field(
+            key="proxy_env",
+            kind=VARIABLE,
+            meaning="the environment variable that holds `user:password` for the proxy",
+            default="none",
+        ),
+        Field(
+            key="ca_file",
+            kind=PATH,
+            meaning="PEM file of authorities that are trusted besides the system's",
+            default="none",
+        ),
+        Field(key="client_cert", kind=PATH, meaning="PEM file of the certificate that we show", default="none"),
+        Field(key="client_key", kind=PATH, meaning="PEM file of its key", default="in client_cert"),
+        Field(
+            key="leave_out",
+            kind=some_of(_HARMLESS),
+            meaning="body fields it refuses, which are not sent to it; none of them changes an answer",
+            default="the preset's, or none",
+        ),
+        Field(
+            key="cap_field",
+            kind=one_of(("max_tokens", "max_completion_tokens", "both")),
+            meaning="the name under which it knows the cap on an answer's tokens",
+            default="the preset's, or `both`",
         ),
         Field(key="calls", attr="persistence", kind=TABLE, meaning="retries and limits, see below", default="as below"),
     ),

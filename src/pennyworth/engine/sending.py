@@ -25,6 +25,7 @@ from pennyworth.ports import Call, Clock, Exchange, Upstream
 from pennyworth.request import Edit, Request
 from pennyworth.wire import chat, edits
 from pennyworth.wire.recorder import ChatRecorder
+from pennyworth.wire.shown_key import shown_key
 from pennyworth.wire.sse import EventSplitter
 
 _LONGEST_EVENT = 8 * 2**20
@@ -69,7 +70,7 @@ class Sending:
         self._race = race
         self._books = books
         self._clock = clock
-        self._edits = chat.edits(errand.p.request)
+        self._edits = chat.edits(errand.p.request, errand.target.provider.quirks)
         self._recorder = ChatRecorder()
         self._raw: list[bytes] = []
         self._size = 0
@@ -242,12 +243,9 @@ def call_for(request: Request, target: Target, changes: tuple[Edit, ...], within
     provider = target.provider
     if target.model != request.model:
         changes = (*changes, Edit("model", canonical.encode(target.model), "the model's name at this provider"))
-    authorization = request.caller.credential if provider.forward_caller else provider.credential.reveal()
-    if authorization and not provider.forward_caller:
-        authorization = f"Bearer {authorization}"
     headers = [("content-type", "application/json"), *request.vary, *provider.headers]
-    if authorization:
-        headers.append(("authorization", authorization))
+    if (key := shown_key(provider, request.caller)) is not None:
+        headers.append(key)
     body = request.body
     if changes:
         body = edits.apply(body, changes, tuple([edit.field for edit in changes if edit.field in request.fields]))

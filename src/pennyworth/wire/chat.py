@@ -6,9 +6,10 @@ there is refused by name. Everything else is the provider's business and passes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pennyworth.errors import RequestError
+from pennyworth.plan import PLAIN, Quirks
 from pennyworth.request import Caller, Edit, Request
 from pennyworth.wire import edits as splice
 from pennyworth.wire import json_tree
@@ -87,9 +88,32 @@ def question(request: Request) -> str:
     return ""
 
 
-def edits(request: Request) -> tuple[Edit, ...]:
-    """What we change on the way up: a stream's usage is asked for, so that the books are metered, not guessed."""
-    if not request.stream or request.wants_usage:
+def edits(request: Request, quirks: Quirks = PLAIN) -> tuple[Edit, ...]:
+    """What we change on the way up: a stream's usage is asked for, so that the books are metered, not guessed; and what
+    this provider would refuse or not notice is said in its own way."""
+    if quirks == PLAIN:
+        return _asking_usage(request) if request.stream else ()
+    asking = () if "stream_options" in quirks.leave_out or not request.stream else _asking_usage(request)
+    return (*asking, *_left_out(request, quirks), *_capped(request, quirks))
+
+
+def _left_out(request: Request, quirks: Quirks) -> Iterator[Edit]:
+    for name in quirks.leave_out:
+        if name in request.fields:
+            yield Edit(name, b"", "this provider refuses the field")
+
+
+def _capped(request: Request, quirks: Quirks) -> Iterator[Edit]:
+    """The cap under the name that the provider knows. One who says it under both names has his reasons."""
+    known = quirks.cap_field
+    other = "max_tokens" if known == "max_completion_tokens" else "max_completion_tokens"
+    if known and other in request.fields and known not in request.fields:
+        yield Edit(known, splice.value_of(request.body, other), f"the name by which this provider knows {other}")
+        yield Edit(other, b"", f"said as {known}")
+
+
+def _asking_usage(request: Request) -> tuple[Edit, ...]:
+    if request.wants_usage:
         return ()
     options = request.fields.get("stream_options")
     if not options:

@@ -32,9 +32,11 @@ class Member(NamedTuple):
 
 
 def apply(body: bytes, edits: tuple[Edit, ...], present: tuple[str, ...]) -> bytes:
-    """The body with each edit's top-level field set. ``present``: the edited fields that the body already has."""
+    """The body with each edit's top-level field set, or taken out. ``present``: the edited fields it already has."""
     for edit in edits:
-        if edit.field in present:
+        if not edit.value:
+            body = remove(body, edit.field)
+        elif edit.field in present:
             body = _replace(body, edit.field, edit.value)
         else:
             body = _append(body, edit.field, edit.value)
