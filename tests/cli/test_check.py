@@ -16,6 +16,7 @@ class Provider(BaseHTTPRequestHandler):
                 200 if self.headers["authorization"] == "Bearer right-key-of-good-length" else 401,
                 b"{}",
             ),
+            "/azure/models": (200 if self.headers["api-key"] == "right-key-of-good-length" else 401, b"{}"),
             "/page/models": (200, b"<html>"),
             "/moved/models": (301, b""),
             "/busy/models": (429, b""),
@@ -85,6 +86,28 @@ def test_a_road_that_does_not_lead_there_is_told_from_others(command, monkeypatc
     assert (code, finding["severity"]) == (3, "error")
     assert said in finding["message"]
     assert finding["fix"]
+
+
+def test_the_key_is_shown_as_the_provider_wants_it(command, monkeypatch, tmp_path, provider):
+    for auth, expected in (('"api-key"', 0), ('"bearer"', 3)):
+        code, _ = live(command, monkeypatch, tmp_path, f"http://{provider}/azure", more=f"auth = {auth}")
+        assert code == expected
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "said"),
+    [
+        ('proxy = "http://127.0.0.1:9"', "providers.it.proxy", "the proxy http://127.0.0.1:9 is not reached"),
+        ('proxy = "http://{provider}"', "providers.it.proxy", "answers 501"),
+        ('ca_file = "/no/such.pem"', "providers.it.ca_file", "cannot be read"),
+    ],
+)
+def test_a_proxy_or_a_certificate_that_does_not_serve_is_named(
+    command, monkeypatch, tmp_path, provider, more, key, said
+):
+    code, finding = live(command, monkeypatch, tmp_path, "https://127.0.0.1:9/v1", more=more.format(provider=provider))
+    assert (code, finding["key"]) == (3, key)
+    assert said in finding["message"]
 
 
 def test_a_model_that_the_provider_does_not_list_is_a_warning(command, monkeypatch, tmp_path, provider):

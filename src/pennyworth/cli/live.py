@@ -12,6 +12,10 @@ import msgspec
 from pennyworth.config import Finding
 from pennyworth.config.problems import dotted
 from pennyworth.plan import Plan, Provider
+from pennyworth.request import Caller
+from pennyworth.upstreams import tls
+from pennyworth.upstreams.road import CertificateFileError
+from pennyworth.wire.shown_key import shown_key
 
 _WAIT_S = 15.0
 _MOST_BYTES = 8 * 2**20
@@ -26,11 +30,19 @@ async def ask_all(plan: Plan) -> list[Finding]:
 
 async def _ask(session: aiohttp.ClientSession, provider: Provider, plan: Plan) -> Finding:
     headers = dict(provider.headers)
-    if provider.credential:
-        headers["authorization"] = f"Bearer {provider.credential.reveal()}"
+    if (key := shown_key(provider, Caller(""))) is not None:
+        headers[key[0]] = key[1]
+    road, url = provider.road, provider.base_url + "/models"
+    user, _, password = road.proxy_key.reveal().partition(":")
+    login = aiohttp.BasicAuth(user, password) if road.proxy_key else None
     try:
-        async with session.get(provider.base_url + "/models", headers=headers, allow_redirects=False) as reply:
+        secure = tls.context(road) if url.startswith("https:") else True
+        async with session.get(
+            url, headers=headers, allow_redirects=False, proxy=road.proxy or None, proxy_auth=login, ssl=secure
+        ) as reply:
             return _heard(provider, plan, reply.status, await _body(reply))
+    except CertificateFileError as error:
+        return _unusable(provider, error)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return _road(provider, error)
 
@@ -86,11 +98,19 @@ def _offered(provider: Provider, plan: Plan, body: bytes) -> Finding:
     named = {spec.upstream_name or name: name for name, spec in plan.models.items() if spec.provider == provider.name}
     if missing := sorted(named[name] for name in named if name not in offered):
         message = f"it does not list {', '.join(missing)}"
-        return Finding(
-            "warning", dotted("models", missing[0]), message, "Is the name right? Some models are not listed."
-        )
+        return Finding("warning", dotted("models", missing[0]), message, _UNLISTED)
     how = "takes the key" if provider.credential else "wants no key"
     return Finding("ok", at, f"answers, {how}, and offers {len(offered)} models")
+
+
+_UNLISTED = (
+    "Is the name right? Some models are not listed; vLLM lists a LoRA adapter once it is loaded (--lora-modules)."
+)
+
+
+def _unusable(provider: Provider, error: CertificateFileError) -> Finding:
+    at = f"{dotted('providers', provider.name)}.{error.key}"
+    return Finding("error", at, f"{error.name} {error.why}", "Name a PEM file; see docs/providers.md.")
 
 
 def _road(provider: Provider, error: Exception) -> Finding:
@@ -98,6 +118,10 @@ def _road(provider: Provider, error: Exception) -> Finding:
     at = f"{dotted('providers', provider.name)}.base_url"
     where = provider.base_url
     match error:
+        case aiohttp.ClientHttpProxyError() | aiohttp.ClientProxyConnectionError():
+            refused = f"answers {error.status}" if isinstance(error, aiohttp.ClientHttpProxyError) else "is not reached"
+            message = f"the proxy {provider.road.proxy} {refused}"
+            return Finding("error", at.replace(".base_url", ".proxy"), message, "Check proxy and proxy_env.")
         case aiohttp.ClientConnectorDNSError():
             return Finding(
                 "error", at, f"no machine is called {error.host} (DNS)", "Is it spelt right? Is there a network?"
@@ -106,7 +130,7 @@ def _road(provider: Provider, error: Exception) -> Finding:
             return Finding("error", at, f"no secure connection to {where}: {_tls(error)}", _tls_fix(where))
         case TimeoutError():
             message = f"{where} did not answer within {_WAIT_S:g} s"
-            return Finding("error", at, message, "Is a firewall or a proxy in between? This program uses no proxy.")
+            return Finding("error", at, message, "Is a firewall in between? A proxy on the way is named by proxy.")
         case aiohttp.ClientConnectorError():
             message = f"no connection to {where}: {_reason(error.os_error)}"
             return Finding("error", at, message, "Is the server running, and the port right?")
@@ -129,4 +153,4 @@ def _tls(error: aiohttp.ClientConnectorError) -> str:
 def _tls_fix(where: str) -> str:
     if "://localhost" in where or "://127." in where:
         return "A server on this machine usually speaks http://."
-    return "Is the clock right, and is the host the one the certificate was made for? SSL_CERT_FILE names your own CA."
+    return "Is the clock right, and is the host the one the certificate was made for? ca_file names an authority of your own."
