@@ -98,7 +98,7 @@ class Rate(msgspec.Struct, frozen=True):
         return rate
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True):
+class Price(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What a target charges on a date. A kind without a rate of its own is charged as input or output.
 
     Attributes:

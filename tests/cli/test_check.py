@@ -95,18 +95,18 @@ def test_the_key_is_shown_as_the_provider_wants_it(command, monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("more", "key", "said"),
+    ("more", "ended", "key", "said"),
     [
-        ('proxy = "http://127.0.0.1:9"', "providers.it.proxy", "the proxy http://127.0.0.1:9 is not reached"),
-        ('proxy = "http://{provider}"', "providers.it.proxy", "answers 501"),
-        ('ca_file = "/no/such.pem"', "providers.it.ca_file", "cannot be read"),
+        ('proxy = "http://127.0.0.1:9"', 3, "providers.it.proxy", "the proxy http://127.0.0.1:9 is not reached"),
+        ('proxy = "http://{provider}"', 3, "providers.it.proxy", "answers 501"),
+        ('ca_file = "/no/such.pem"', 2, "providers.it.ca_file", "cannot be read"),
     ],
 )
 def test_a_proxy_or_a_certificate_that_does_not_serve_is_named(
-    command, monkeypatch, tmp_path, provider, more, key, said
+    command, monkeypatch, tmp_path, provider, more, ended, key, said
 ):
     code, finding = live(command, monkeypatch, tmp_path, "https://127.0.0.1:9/v1", more=more.format(provider=provider))
-    assert (code, finding["key"]) == (3, key)
+    assert (code, finding["key"]) == (ended, key)
     assert said in finding["message"]
 
 

@@ -20,13 +20,15 @@ from pennyworth.ports import PriceBook
 from pennyworth.prices.currency import Currency, read_currencies
 from pennyworth.prices.entry import Entry, Like, read_entry
 from pennyworth.prices.reading import Place
+from pennyworth.prices.reseller import Terms, listed_as, read_resellers
 
 _DAY_S = 86400
 _MOST = 4096
 
 
 class OverlayPrices:
-    """A ``PriceBook``: the first pair of patterns in the file that matches and is in force, else the book beneath.
+    """A ``PriceBook``: the first pair of patterns in the file that matches and is in force, else what the file says of that
+    reseller, else the book beneath.
 
     Among entries of one pair the newest ``from`` that has come applies. ``like`` sees only what stands above it in the
     file and the book beneath, so it cannot go round in circles, and an entry may be like the very model it reprices.
@@ -41,15 +43,21 @@ class OverlayPrices:
         self._stale_after_days = stale_after_days
         content = _load(path)
         top = Place(f"{self._name}", content)
-        top.only(("as_of", "currency", "price"))
+        top.only(("as_of", "currency", "price", "reseller"))
         self._as_of = top.instant("as_of")
         self._currencies = read_currencies(self._name, content.get("currency", {}))
         self._rules = _rules(self._name, content.get("price", []), self._currencies)
+        self._resellers = read_resellers(self._name, content.get("reseller", {}), self._currencies)
         self._matching: dict[tuple[str, str], tuple[int, ...]] = {}
-        self._derived: dict[tuple[Price, Decimal], Price] = {}
+        self._derived: dict[tuple[Price, Decimal, str], Price] = {}
 
     def price(self, provider: str, model: str, at_s: float) -> Price | None:
         """The price then, by the file or the book beneath; ``None`` where neither has one."""
+        reseller = self._resellers.get(provider.lower()) if self._resellers else None
+        if reseller is not None and self._rule(provider, model, at_s, len(self._rules)) is None:
+            terms = reseller.at(at_s)
+            if terms is not None:
+                return self._resold(reseller.name, terms, model, at_s)
         return self._price(provider, model, at_s, len(self._rules))
 
     def warnings(self, now_s: float) -> Sequence[str]:
@@ -57,7 +65,12 @@ class OverlayPrices:
         return (*self._base.warnings(now_s), *self._old(now_s), *self._dangling(now_s))
 
     def _price(self, provider: str, model: str, at_s: float, before: int) -> Price | None:
-        """``before``: only rules that stand above this one count."""
+        """``before``: only rules that stand above this one count, and no reseller."""
+        found = self._rule(provider, model, at_s, before)
+        return self._made(*found, model, at_s) if found else self._base.price(provider, model, at_s)
+
+    def _rule(self, provider: str, model: str, at_s: float, before: int) -> tuple[Entry, int] | None:
+        """The entry that applies, and its rule's place."""
         indexes = self._matching.get((provider, model))
         if indexes is None:
             indexes = self._match(provider, model)
@@ -66,8 +79,8 @@ class OverlayPrices:
                 break
             for entry in self._rules[index]:
                 if at_s >= entry.from_s:
-                    return self._made(entry, index, model, at_s)
-        return self._base.price(provider, model, at_s)
+                    return entry, index
+        return None
 
     def _match(self, provider: str, model: str) -> tuple[int, ...]:
         if len(self._matching) >= _MOST:  # callers choose model names
@@ -93,17 +106,28 @@ class OverlayPrices:
         other = self._price(like.provider, model if like.model == "*" else like.model, at_s, index)
         if other is None:
             return None
-        made = self._derived.get((other, like.multiplier))
+        return self._times(other, like.multiplier, f"overlay {self._name}: {like.multiplier} ×")
+
+    def _resold(self, name: str, terms: Terms, model: str, at_s: float) -> Price | None:
+        """By the first of its companies that lists the model: by the rules of the file, or in the book beneath."""
+        for company in terms.sells:
+            for listed in listed_as(company, model):
+                other = self._price(company, listed, at_s, len(self._rules))
+                if other is not None:
+                    words = f"overlay {self._name}: reseller {name}: {terms.words(at_s)}"
+                    return self._times(other, terms.dollars_a_dollar(at_s), words)
+        return None
+
+    def _times(self, other: Price, factor: Decimal, words: str) -> Price:
+        """Made once: who charges by it knows a changed price by its being another object."""
+        made = self._derived.get((other, factor, words))
         if made is None:
             if len(self._derived) >= _MOST:
                 self._derived.clear()
-            made = self._derived[other, like.multiplier] = self._times(other, like.multiplier)
+            multiplier = Context(prec=100).multiply(other.multiplier, factor)
+            made = msgspec.structs.replace(other, multiplier=multiplier, source=f"{words} {other.source}")
+            self._derived[other, factor, words] = made
         return made
-
-    def _times(self, other: Price, factor: Decimal) -> Price:
-        multiplier = Context(prec=100).multiply(other.multiplier, factor)
-        source = f"overlay {self._name}: {factor} × {other.source}"
-        return msgspec.structs.replace(other, multiplier=multiplier, source=source)
 
     def _old(self, now_s: float) -> list[str]:
         limit_s = self._stale_after_days * _DAY_S
@@ -113,8 +137,9 @@ class OverlayPrices:
                 f"The overlay {self._name} was last checked {_days(now_s - self._as_of)} days ago: compare it with what you "
                 "pay, and set its as_of."
             )
-        used = {entry.currency for rule in self._rules for entry in rule} - {"USD"}
-        for name in sorted(used):
+        used = {entry.currency for rule in self._rules for entry in rule}
+        used |= {terms.currency.name for reseller in self._resellers.values() for terms in reseller.terms}
+        for name in sorted(used - {"USD"}):
             age_s = now_s - self._currencies[name].rates[-1][0]
             if age_s > limit_s:
                 found.append(
