@@ -136,3 +136,18 @@ def test_reading_the_books_changes_nothing_that_a_second_reading_sees(command, b
     ledger = SqliteLedger(books / "ledger.db")
     assert ledger.totals(0, float("inf"))[""].requests == 3
     ledger.close()
+
+
+def test_signs_of_drift_on_the_newest_receipts_are_told(command, tmp_path):
+    other, more = (
+        "drift: gpt-4o was asked, kimi-k2 answered",
+        "drift: p/m: it counts {} times the input tokens it used to",
+    )
+    notes = [(other,), (), (more.format("1.31"),), (more.format("1.52"),), ("store: slow",)]
+    written = [receipt(i, notes=each) for i, each in enumerate(notes, 1)]
+    state = write_books(tmp_path / "state", written)
+    assert command("stats", "--state-dir", state, "--json").json["drift"] == {
+        "p/m: it counts … times the input tokens it used to": 2,
+        "gpt-4o was asked, kimi-k2 answered": 1,
+    }
+    assert "Drift on 1 of the newest receipts: gpt-4o was asked" in command("stats", "--state-dir", state).err

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -15,8 +17,13 @@ from pennyworth.cli.exits import FAILED, OK
 from pennyworth.cli.options import AsJson, ConfigPath, StateDir, Window, plan_at, same_books, since_of
 from pennyworth.cli.screen import Fact, Screen, add, facts, listing, print_json, sum_of
 from pennyworth.ledgers.balance import balances
-from pennyworth.outcome import Totals
+from pennyworth.outcome import Receipt, Totals
 from pennyworth.server.figures import figures, hit_rate, hits
+
+_NEWEST = 1000
+"""Receipts in which signs of drift are looked for: the newest, however long the window."""
+_SHOWN = 5
+_FIGURE = re.compile(r"\d+\.\d+")
 
 By = Literal["model", "scope", "served", "route", "day", "hour"]
 
@@ -46,20 +53,30 @@ def stats(
     with open_books(plan, screen) as ledger:
         whole = ledger.totals(since_s, float("inf"))[""]
         groups = ledger.totals(since_s, float("inf"), by) if by else {}
+        drifts = Counter(note for each in ledger.receipts(_NEWEST) if each.at_s >= since_s for note in _drifts(each))
     balanced = balances(whole)
     if as_json:
         apart = {"by": by, "groups": {name: figures(each) for name, each in sorted(groups.items())}} if by else {}
-        print_json({"window": window, "since_s": since_s, "balanced": balanced, **figures(whole), **apart})
+        seen = {"drift": dict(drifts.most_common())}
+        print_json({"window": window, "since_s": since_s, "balanced": balanced, **figures(whole), **apart, **seen})
     else:
         title = f"{plan.state_dir}, " + (f"since {moment(since_s)}" if since_s else "since the first receipt")
         screen.out.print(facts(title, summary(whole)))
         if by:
             screen.out.print(by_group(groups, by))
+        for said, number in drifts.most_common(_SHOWN):
+            screen.warn(f"Drift on {number:,} of the newest receipts: {said}. See docs/providers.md.")
         at = same_books(config, state_dir)
         screen.next(
             ("the newest requests", f"pennyworth receipts{at}"), ("the last in full", f"pennyworth explain last{at}")
         )
     return OK if balanced else FAILED
+
+
+def _drifts(receipt: Receipt) -> list[str]:
+    """What the receipt notes of a provider's own word, without its figures: they change from reply to reply."""
+    notes = (note.removeprefix("drift: ") for note in receipt.notes if note.startswith("drift: "))
+    return [_FIGURE.sub("…", note) if " counts " in note else note for note in notes]
 
 
 def summary(totals: Totals) -> Iterator[Fact]:

@@ -13,6 +13,7 @@ from pennyworth.decide.key import Keyring
 from pennyworth.decide.tariff import Tariff, tariff
 from pennyworth.engine.passage import Passage
 from pennyworth.engine.state import State
+from pennyworth.engine.watch import Watch
 from pennyworth.errors import StoreError
 from pennyworth.money import ZERO, Basis, Money, Price, Usage
 from pennyworth.outcome import Answer, AttemptNote, Ending, Intent, Latency, Outcome, Receipt, Served
@@ -65,6 +66,7 @@ class Books:
         self._ids = itertools.count()
         self._rates: LRUCache[str, _Rate] = LRUCache(10_000)
         self._worths: LRUCache[tuple[str, Served, str], _Worth] = LRUCache(2_000)
+        self._watch = Watch(state.counters)
         self._run = os.urandom(4).hex()
 
     def next_id(self, wall_s: float) -> str:
@@ -102,6 +104,8 @@ class Books:
     ) -> AttemptNote:
         """One call as it stands on the receipt, priced."""
         usage, basis = self._usage(p, outcome)
+        if basis == "metered":
+            self._watch.look(p, target, outcome)
         spent, basis = self._cost(target, usage, basis) if usage else (ZERO, basis)
         return AttemptNote(
             target=target.name,

@@ -9,6 +9,7 @@ from bisect import bisect_left
 
 import msgspec
 
+from pennyworth.decide.drift import Tally
 from pennyworth.outcome import Receipt
 
 BUCKETS_MS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0, 10000.0, 30000.0)
@@ -40,6 +41,7 @@ class Counters(msgspec.Struct):
         troubles: what of ours failed -> number of requests that noticed.
         more_calls: "retry/target", "fallback/target", "hedge/target" -> calls beyond the first of a request.
         turned_away: "how/target" -> requests that were not sent there: no room, or left alone.
+        drift: target -> what it says of its own replies, held against what we see of them.
         bypass_would_have: what sampled requests that were not looked up would have cost if they repeat a kept question.
     """
 
@@ -61,6 +63,7 @@ class Counters(msgspec.Struct):
     kept: int = 0
     not_kept: dict[str, int] = {}
     troubles: dict[str, int] = {}
+    drift: dict[str, Tally] = {}
     bypass_repeats: int = 0
     bypass_would_have: int = 0
 
@@ -88,10 +91,19 @@ class Counters(msgspec.Struct):
             if attempt.why:
                 self._count(self.more_calls, attempt.why.partition(":")[0].partition(" ")[0], attempt.target)
         for note in receipt.notes:
-            _add(self.troubles, note.partition(":")[0])
+            if not note.startswith("drift:"):  # the provider's, not ours; counted by target
+                _add(self.troubles, note.partition(":")[0])
         bases = (receipt.basis, receipt.would_basis)
         self.estimated += "estimated" in bases  # as the ledger's totals count it
         self.unpriced += "unpriced" in bases
+
+    def drift_of(self, target: str) -> Tally:
+        """What is known of a target's word; beyond the most targets, of all the rest together."""
+        tally = self.drift.get(target)
+        if tally is None:
+            name = target if len(self.drift) < _MOST_TARGETS else "other"
+            tally = self.drift.setdefault(name, Tally())
+        return tally
 
     def turn_away(self, how: str, target: str) -> None:
         self._count(self.turned_away, how, target)
@@ -121,9 +133,8 @@ def _add(counts: dict[str, int], name: str, by: int = 1) -> None:
 
 def _merge(mine: dict[str, object], theirs: dict[str, object]) -> None:
     for name, value in theirs.items():
-        if isinstance(value, Histogram):
-            known = mine.setdefault(name, Histogram())
-            assert isinstance(known, Histogram)
-            known.merge(value)
+        if isinstance(value, Histogram | Tally):
+            known = mine.setdefault(name, type(value)())
+            known.merge(value)  # type: ignore[attr-defined]
         else:
             mine[name] = mine.get(name, 0) + value  # type: ignore[operator]

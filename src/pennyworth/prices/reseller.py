@@ -70,7 +70,8 @@ def _reseller(file: str, name: str, given: object, currencies: Mapping[str, Curr
     tables = given if isinstance(given, list) else [given]
     if not tables or not all(isinstance(table, Mapping) for table in tables):
         raise ConfigError(where, "not a table, nor a list of tables", f"Begin it with a line [reseller.{name}].")
-    terms = sorted((_terms(Place(where, table), currencies) for table in tables), key=lambda one: -one.from_s)
+    read = [_terms(Place(where, dict(table)), currencies) for table in tables if isinstance(table, Mapping)]
+    terms = sorted(read, key=lambda one: -one.from_s)
     if len({one.from_s for one in terms}) < len(terms):
         raise ConfigError(f"{where}.from", "two terms from the same moment", "Give one of them a later from.")
     return Reseller(name, tuple(terms))

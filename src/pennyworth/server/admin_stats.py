@@ -15,6 +15,7 @@ from pennyworth.money import Money
 from pennyworth.outcome import Totals
 from pennyworth.plan import Plan
 from pennyworth.ports import StoreUsage
+from pennyworth.server.admin_drift import drift
 from pennyworth.server.admin_json import iso, money
 from pennyworth.server.figures import figures
 from pennyworth.server.snapshot import Overview, Snapshot
@@ -107,6 +108,7 @@ def _process(overview: Overview) -> dict[str, object]:
             "would_have_saved": money(Money(counters.bypass_would_have)),
         },
         "troubles": counters.troubles,
+        "drift": drift(counters),
     }
 
 

@@ -15,6 +15,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from pennyworth import __version__
+from pennyworth.decide.drift import alarms
 from pennyworth.engine.counters import BUCKETS_MS, Counters, Histogram
 from pennyworth.money import PICO
 from pennyworth.ports import StoreUsage
@@ -65,6 +66,7 @@ class _Scrape(Collector):
         yield from _keeping(overview.counters)
         yield from _stores(overview)
         yield from _targets(overview)
+        yield from _drift(overview.counters)
         yield from _workers(overview)
         yield from _build(overview)
 
@@ -182,6 +184,30 @@ def _targets(overview: Overview) -> Iterator[Metric]:
     states: _Samples = {(health.target, health.state): 1 for health in targets}
     yield _gauge(
         "target_state", "1 for the state a target is in: well, held, exhausted, failing.", ("target", "state"), states
+    )
+
+
+def _drift(counters: Counters) -> Iterator[Metric]:
+    tallies = counters.drift
+    yield _counter(
+        "drift_other_model",
+        "Replies by another model than was asked, as the provider itself says.",
+        ("target",),
+        {(target,): tally.wrong for target, tally in tallies.items()},
+    )
+    lines = {(target, "input"): tally.prompt for target, tally in tallies.items()}
+    lines |= {(target, "output"): tally.answer for target, tally in tallies.items()}
+    yield _gauge(
+        "drift_tokens_ratio",
+        "Tokens the provider counted lately, over what its first replies let us expect of the same texts.",
+        ("target", "kind"),
+        {labels: line.ratio for labels, line in lines.items() if line.recent},
+    )
+    yield _gauge(
+        "drift_alarms",
+        "What is odd about a target's own figures; the statistics say what.",
+        ("target",),
+        {(target,): len(alarms(tally)) for target, tally in tallies.items()},
     )
 
 
