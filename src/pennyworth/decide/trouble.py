@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from pennyworth.decide.not_found import not_found
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Target
 
@@ -57,6 +58,8 @@ def explain(outcome: Outcome, target: Target) -> Trouble:
             f"a wrong or revoked key, one that may not use this model, one that already begins with 'Bearer ', or a "
             f"base URL of another company ({provider.base_url}). Check providers.{provider.name}.",
         )
+    if outcome.status == 404 and (told := not_found(provider.credential.struck_from(outcome.raw), target)):
+        return Trouble(status, *told)
     if outcome.status >= 400:
         body = provider.credential.struck_from(outcome.raw)  # some providers quote the request they refuse
         return Trouble(status, "upstream_error", f"{target.name} answered {status}.", body)
