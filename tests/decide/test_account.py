@@ -32,8 +32,6 @@ EXHAUSTED = {
         "model has been exhausted.", "type": "AllocationQuota.FreeTierOnly"}}),
     "OpenRouter": (402, {"error": {"message": "Insufficient credits. Add more using https://openrouter.ai/settings/credits",
         "code": 402, "metadata": {"limit_source": "openrouter_credits"}}}),
-    "OpenRouter, dear request": (402, {"error": {"message": "This request requires more credits, or fewer max_tokens.",
-        "code": 402}}),
     "Groq": (400, {"error": {"message": "API access blocked: spend limit reached.", "code": "blocked_api_access"}}),
     "Gemini": (429, [{"error": {"code": 429, "message": "Your prepayment credits are depleted. Please go to AI Studio.",
         "status": "RESOURCE_EXHAUSTED"}}]),
@@ -50,6 +48,8 @@ EXHAUSTED = {
 }  # fmt: skip
 
 NOT_EXHAUSTED = {
+    "OpenRouter, a dear request": (402, {"error": {"message": "This request requires more credits, or fewer max_tokens. You "
+        "requested up to 65536 tokens, but can only afford 4000.", "code": 402}}),
     "OpenAI, too fast": (429, {"error": {"message": "Rate limit reached for gpt-4o in organization org-x on tokens per min",
         "type": "tokens", "param": None, "code": "rate_limit_exceeded"}}),
     "Gemini, too fast": (429, [{"error": {"code": 429, "message": QUOTA, "status": "RESOURCE_EXHAUSTED"}}]),

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 _PAYMENT_REQUIRED = 402
-"""DeepSeek, OpenRouter, Together, Cerebras, Anthropic's ``billing_error``: the status says it by itself."""
+"""DeepSeek, OpenRouter, Together, Cerebras, Anthropic's ``billing_error``: the status nearly says it by itself."""
 
 _LONGEST = 64 * 1024
 
@@ -52,6 +52,9 @@ _SENTENCES = re.compile(
     re.IGNORECASE,
 )
 
+_TOO_DEAR = re.compile(r"This request requires more credits|More credits are required to run this request")
+"""OpenRouter, 402: "or fewer max_tokens". One caller's greed must not leave everybody without the account."""
+
 _RATE_OF_ALIBABA = "error-code#token-limit"
 """DashScope says ``insufficient_quota`` of tokens a minute, too, and links to this place of its documentation."""
 
@@ -60,10 +63,10 @@ def account_exhausted(status: int, body: bytes) -> bool:
     """Whether the provider refuses because the account has no money, quota or credit left.
 
     ``status``: of the HTTP reply, 200 for an error that came within a stream. ``body``: of the reply, whatever it is.
-    OpenRouter says 402 also where only this request is dearer than what is left: asking again does not help either.
+    Not so where only this request is dearer than what is left: others may still be paid for.
     """
     if status == _PAYMENT_REQUIRED:
-        return True
+        return not any(_TOO_DEAR.match(str(error.get("message"))) for error in _errors(body[:_LONGEST]))
     if (status < 400 and b'"error"' not in body) or status >= 500 or len(body) > _LONGEST:
         return False
     return any(_says_so(error) for error in _errors(body))

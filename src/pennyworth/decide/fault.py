@@ -64,7 +64,7 @@ def judge(outcome: Outcome) -> Fault:
         return LIMITED
     if status in _RETRIED:
         return PASSING
-    if status in (401, 403):
+    if status in (401, 402, 403):
         return DENIED
     return BROKEN if status >= 500 or status < 400 else LASTING
 
