@@ -208,7 +208,8 @@ class Exchange(Protocol):
 class Upstream(Protocol):
     """Sends calls. A reply of any status is an ``Exchange``; only a road that fails raises ``UpstreamError``.
 
-    It follows no redirects, asks for no compression, and sends a credential to its provider's host only.
+    It follows no redirects, asks for no compression, and sends a credential to its provider's host only. It goes by the
+    provider's ``road``, and a connection made on one road carries no call that belongs on another.
     """
 
     async def open(self, call: Call) -> Exchange: ...

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pennyworth.plan import Road, Secret
 from pennyworth.testing.scripted_server import (
@@ -18,6 +22,8 @@ from pennyworth.testing.scripted_server import (
     reset,
     send,
 )
+from pennyworth.upstreams.proxy import tunnel
+from pennyworth.upstreams.road import ProxyError
 from tests.upstreams.asking import ANSWER, CREDENTIAL, ask, call_to, until_true, upstream
 from tests.upstreams.authority import Authority
 from tests.upstreams.between import Proxy, provider
@@ -136,3 +142,33 @@ async def test_one_who_shows_the_proxy_another_key_gets_a_tunnel_of_his_own(ca: 
             road = Road(proxy=proxy.url, proxy_key=Secret(key), ca_file=str(ca.file))
             assert (await ask(asked, call_to(behind.url, road=road))).status == 200
         assert proxy.lines == 2
+
+
+@given(st.sampled_from([200, 204, 301, 403, 407, 502]), st.text("abc ", max_size=20), st.sets(st.integers(1, 80)))
+def test_the_proxys_answer_is_the_same_in_any_pieces(status: int, reason: str, cuts: set[int]):
+    answer = f"HTTP/1.1 {status} {reason}\r\nvia: x\r\n\r\n".encode()
+    pieces = [answer[a:b] for a, b in pairwise([0, *sorted(cut for cut in cuts if cut < len(answer)), len(answer)])]
+    asked, refused = asyncio.run(_dig(pieces))
+    assert (
+        asked
+        == b"CONNECT provider:443 HTTP/1.1\r\nhost: provider:443\r\nproxy-authorization: Basic YW5uOnMzY3JldA==\r\n\r\n"
+    )
+    assert (refused == "") is (status < 300)
+    assert str(status) in refused or status < 300
+
+
+async def _dig(pieces: list[bytes]) -> tuple[bytes, str]:
+    """What the proxy reads, and why there is no tunnel: "" where there is one."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        digging = asyncio.ensure_future(tunnel(ours, "provider:443", Secret(KEY)))
+        await asyncio.sleep(0)
+        for piece in pieces:
+            theirs.sendall(piece)
+            await asyncio.sleep(0)
+        try:
+            await digging
+        except ProxyError as error:
+            return theirs.recv(4096), str(error)
+        return theirs.recv(4096), ""

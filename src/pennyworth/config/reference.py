@@ -19,6 +19,7 @@ from pennyworth.config.presets import PRESETS
 from pennyworth.config.reading import Field, Section
 from pennyworth.config.schema import SECTIONS
 from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
+from pennyworth.plan import Quirks
 
 BEGIN = "<!-- reference: begin, made by python -m pennyworth.config.reference -->"
 END = "<!-- reference: end -->"
@@ -79,14 +80,23 @@ def _presets() -> str:
     rows = [
         [
             f"`{preset.name}`",
-            f"`{preset.key_env}`",
+            f"`{preset.key_env}`" + (", if it wants one" if preset.keyless else ""),
+            f"`{preset.auth}`",
             f"`{preset.base_url}`" if preset.base_url else f"`{preset.url_env}` + `{preset.url_suffix}`",
             ", ".join(f"`{model}`" for model in preset.models),
-            f"`{preset.price_provider}`",
+            _quirks(preset.quirks),
+            f"`{preset.price_provider}`" + ("" if preset.published else ", of an overlay"),
         ]
         for preset in PRESETS
     ]
-    return "### Presets\n\n" + _table(["name", "key", "base URL", "models", "price book"], rows)
+    head = ["name", "key", "auth", "base URL", "models", "quirks", "price book"]
+    return "### Presets\n\nWhat each is like: [providers.md](providers.md).\n\n" + _table(head, rows)
+
+
+def _quirks(quirks: Quirks) -> str:
+    told = [f"`cap_field` `{quirks.cap_field}`"] if quirks.cap_field else []
+    told += [f"`leave_out` {', '.join(f'`{field}`' for field in quirks.leave_out)}"] if quirks.leave_out else []
+    return "; ".join(told) or "none"
 
 
 def _lifetimes() -> str:
