@@ -100,3 +100,11 @@ def test_however_many_targets_there_are_few_are_remembered_and_workers_add_up() 
     assert (one.drift["p/m1"].replies, one.drift["p/m1"].wrong) == (2, 1)
     assert sum(tally.replies for tally in one.drift.values()) == 2001
     assert other.drift["p/m1"].replies == 1, "merging leaves the other as it was"
+
+
+async def test_a_reply_by_another_model_is_given_but_not_kept_under_the_asked_ones_key(house: MakeHouse) -> None:
+    h = await house([reply(json=chat_json("by kimi", model="moonshotai/kimi-k2")), honest(1)])
+    assert (await h.ask("who?")).text == "by kimi"
+    await h.ask("who?")
+    assert len(h.upstream.calls) == 2
+    assert h.runtime.state.counters.not_kept == {"another model answered": 1}

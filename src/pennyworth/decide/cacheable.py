@@ -11,6 +11,7 @@ from typing import Any, Literal
 import msgspec
 
 from pennyworth.decide import beyond
+from pennyworth.decide.model_names import other_model
 from pennyworth.outcome import Outcome
 from pennyworth.plan import CacheSpec, Route
 from pennyworth.request import Directives, Request
@@ -103,20 +104,35 @@ def _as_directed(directives: Directives) -> Verdict:
 
 
 def keep(
-    request: Request, outcome: Outcome, verdict: Verdict, route: Route, spec: CacheSpec, *, target_is_primary: bool
+    request: Request,
+    outcome: Outcome,
+    verdict: Verdict,
+    route: Route,
+    spec: CacheSpec,
+    *,
+    target_is_primary: bool,
+    asked: str = "",
 ) -> Keep:
-    """Whether a reply is worth giving again. ``target_is_primary``: it came from the target the key was made for."""
+    """Whether a reply is worth giving again. ``target_is_primary``: it came from the target the key was made for.
+    ``asked``: the model by its name there.
+    """
     if not verdict.keep:
         return Keep(False, verdict.reason)
     reason = (
         _broken(outcome)
         or ("" if target_is_primary else "a fallback answered: its answer is not kept under the asked model's key")
+        or _by_another(asked, outcome.served_by)
         or _ended_badly(request, outcome)
         or _reached_out(outcome, route)
     )
     if not reason and len(outcome.raw) > spec.max_answer_bytes:
         reason = f"{len(outcome.raw)} bytes, more than cache.max_answer_bytes = {spec.max_answer_bytes}"
     return Keep(False, reason) if reason else _KEPT
+
+
+def _by_another(asked: str, said: str) -> str:
+    """A router or a reseller may answer by what it likes; under the asked model's key that would stay for hours."""
+    return f"another model answered: {said[:80]}" if other_model(asked, said) else ""
 
 
 def _broken(outcome: Outcome) -> str:

@@ -8,6 +8,7 @@ is no: a deployment or an adapter may be called anything.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 _FAMILIES = {
@@ -56,6 +57,9 @@ _O_SERIES = re.compile(r"\bo([134])\b")
 _AZURE_35 = re.compile(r"\bgpt-35\b")
 
 
+_LONGEST = 256
+
+
 class _Parts(NamedTuple):
     families: frozenset[str]
     numbers: tuple[int, ...]
@@ -67,6 +71,11 @@ def other_model(asked: str, said: str) -> bool:
     """Whether ``said`` is known to be another model than ``asked``."""
     if asked == said or not asked or not said:
         return False
+    return _compared(asked[:_LONGEST], said[:_LONGEST])
+
+
+@lru_cache(2048)
+def _compared(asked: str, said: str) -> bool:
     mine, theirs = _read(asked), _read(said)
     if not mine.families or not theirs.families:
         return False
@@ -80,7 +89,7 @@ def other_model(asked: str, said: str) -> bool:
 
 
 def _read(name: str) -> _Parts:
-    text = name.lower()[:256].rpartition("/")[2].partition(":")[0].replace("_", "-")
+    text = name.lower().rpartition("/")[2].partition(":")[0].replace("_", "-")
     text = _O_SERIES.sub(r"o\1 \1", _AZURE_35.sub("gpt-3-5", _DATE.sub(" ", text)))
     words: list[str] = []
     numbers: list[int] = []

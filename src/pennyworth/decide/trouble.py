@@ -55,8 +55,9 @@ def explain(outcome: Outcome, target: Target) -> Trouble:
             status,
             "upstream_authentication",
             f"{target.name} refused our credential with {status} ({provider.key_source or 'no key configured'}): "
-            f"a wrong or revoked key, one that may not use this model, one that already begins with 'Bearer ', or a "
-            f"base URL of another company ({provider.base_url}). Check providers.{provider.name}.",
+            f"a wrong or revoked key, one that may not use this model, one that already begins with 'Bearer ' or is to be "
+            f"shown in another way than auth = {provider.auth}, or a base URL of another company ({provider.base_url}). "
+            f"Check providers.{provider.name}.",
         )
     if outcome.status == 404 and (told := not_found(provider.credential.struck_from(outcome.raw), target)):
         return Trouble(status, *told)

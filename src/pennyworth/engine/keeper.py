@@ -36,7 +36,13 @@ class Keeper:
         if self._new_weights(p, outcome):
             return  # asked for under the old weights' key
         verdict = cacheable.keep(
-            p.request, outcome, p.verdict, p.route, p.view.plan.cache, target_is_primary=_primary(p)
+            p.request,
+            outcome,
+            p.verdict,
+            p.route,
+            p.view.plan.cache,
+            target_is_primary=_primary(p),
+            asked=p.target.model,
         )
         if not verdict.kept or p.under is None:
             self._state.not_kept(verdict.reason)

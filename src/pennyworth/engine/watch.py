@@ -6,8 +6,6 @@ one in 32 after them, so that it costs next to nothing.
 
 from __future__ import annotations
 
-from cachebox import LRUCache
-
 from pennyworth.decide import drift, tokens
 from pennyworth.decide.model_names import other_model
 from pennyworth.engine.counters import Counters
@@ -27,26 +25,16 @@ class Watch:
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
-        self._others: LRUCache[tuple[str, str], bool] = LRUCache(2_000)
 
     def look(self, p: Passage, target: Target, outcome: Outcome) -> None:
         tally = self._counters.drift_of(target.name)
-        other = outcome.served_by if self._is_other(target.model, outcome.served_by) else ""
+        other = outcome.served_by if other_model(target.model, outcome.served_by) else ""
         tally.answered_by(other)
         if other:
             p.notes.append(f"drift: {target.model} was asked, {other[:80]} answered")
         if tally.replies <= _AT_FIRST or tally.replies % _EVERY == 0:
             _count(tally, p, outcome)
             p.notes += [f"drift: {target.name}: {alarm}" for alarm in drift.miscounts(tally)]
-
-    def _is_other(self, asked: str, said: str) -> bool:
-        if said == asked or not said:
-            return False
-        known = self._others.get((asked, said))
-        if known is None:
-            known = other_model(asked, said)
-            self._others.insert((asked, said), known)
-        return known
 
 
 def _count(tally: drift.Tally, p: Passage, outcome: Outcome) -> None:
