@@ -109,6 +109,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         wall_s: Unix time; never runs backwards. ``mono_ns``: the monotonic clock.
         draw: ``draw(purpose, key)`` in [0, 1), the same for the same purpose and key: chance that can be replayed.
+        tenants: who may come in, and what each may do.
         draining: the process is going down; no new work.
     """
 

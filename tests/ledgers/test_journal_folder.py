@@ -4,6 +4,7 @@ import threading
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 from ledger_disk import room_for
 
@@ -124,7 +125,7 @@ def test_segments_are_removed_when_they_are_folded_and_nobody_writes_them(books:
 
 def test_calls_a_dead_worker_left_open_become_receipts_of_unknown_outcome(books: Books) -> None:
     journal = books.journal("w-7")
-    journal.append(intent("open", pico=70))
+    journal.append(msgspec.structs.replace(intent("open", pico=70), client="alice", team="search"))
     journal.append(intent("done"))
     journal.append(paid("done"))
     journal.close()
@@ -135,6 +136,7 @@ def test_calls_a_dead_worker_left_open_become_receipts_of_unknown_outcome(books:
     assert (unknown.spent, unknown.basis) == (Money(70), "estimated")
     assert (unknown.would_have_cost, unknown.would_basis) == (Money(70), "estimated")
     assert (unknown.worker, unknown.scope, unknown.model, unknown.target) == ("w-7", "team-a", "small", "openai/small")
+    assert (unknown.client, unknown.team) == ("alice", "search")
     assert unknown.reason == "process ended before the reply was booked"
     assert balances(unknown)
     total = everything(books.ledger)

@@ -171,4 +171,6 @@ def outcome_unknown(left: OpenIntent) -> Receipt:
         basis=intent.basis,
         would_have_cost=intent.estimate,
         would_basis=intent.basis,
+        client=intent.client,
+        team=intent.team,
     )
