@@ -33,6 +33,12 @@ def test_the_secret_alone_goes_to_standard_output(keys):
     assert "first key" not in keys("create", "bob").err
 
 
+def test_who_forwards_callers_keys_is_told_that_this_ends(keys, tmp_path):
+    text = '[providers.own]\nbase_url = "http://127.0.0.1:9/v1"\nforward_caller = true\n'
+    (tmp_path / "forwarding.toml").write_text(text)
+    assert "forward_caller is over" in keys("create", "alice", "--config", "forwarding.toml").err
+
+
 def test_a_key_is_listed_with_what_it_may_do_and_without_its_secret(keys):
     secret = keys("create", "alice", "--budget-day", "20 USD", "--models", "gpt-4o", "--models", "qwen*").out.strip()
     listed = keys("list")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pennyworth.decide import glob
+from pennyworth.decide import admit, glob
 from pennyworth.decide.allowed import may_ask, offered, refusal
 from pennyworth.plan import Allowance, ModelSpec, Plan, Provider
 from pennyworth.view import Grant
@@ -85,3 +85,17 @@ PLAN = Plan(
 )
 def test_the_models_offered_are_those_that_can_be_named_and_asked(grant, names):
     assert offered(grant, PLAN) == names
+
+
+some = st.lists(st.sampled_from(["*", "gpt-*", "o3", "small", "own/*", "cheap", "openai/gpt-4o", "x"]), min_size=1).map(
+    tuple
+)
+
+
+@given(some, some)
+def test_what_is_offered_may_be_asked(own, of_all):
+    grant = Grant(own=Allowance(models=own), of_all=Allowance(models=of_all))
+    for name in offered(grant, PLAN):
+        target = admit.resolve(name, PLAN)
+        assert not isinstance(target, admit.Refuse) or name in PLAN.models
+        assert refusal(grant, name, "" if isinstance(target, admit.Refuse) else target.name) is None

@@ -105,6 +105,8 @@ def create(
     if not as_json:
         if len(found.keys) == 1 and not plan.keys:
             screen.warn("this is the first key: from now on callers need one, on this machine too")
+            if any(provider.forward_caller for provider in plan.providers):
+                screen.warn("forward_caller is over: callers show a key of this gateway, not one of a provider")
         screen.next(("all keys", f"pennyworth keys list{same_books(config, state_dir)}"))
     return OK
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pennyworth.decide import admit, allowed, switches
+from pennyworth.decide import admit, switches
 from pennyworth.decide.admit import Refuse
 from pennyworth.engine import heads
 from pennyworth.engine.books import Books
@@ -18,6 +18,7 @@ from pennyworth.engine.flight import Flight
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.passage import Passage, Reply
+from pennyworth.engine.permits import Permits
 from pennyworth.engine.pilot import Pilot
 from pennyworth.engine.relay import Relay
 from pennyworth.engine.replays import Replays
@@ -26,7 +27,7 @@ from pennyworth.engine.triage import Triage
 from pennyworth.outcome import Kept, Layer
 from pennyworth.ports import Similar
 from pennyworth.request import Caller, Key, Request
-from pennyworth.view import Grant, View
+from pennyworth.view import View
 from pennyworth.wire import problems
 
 _FULL = Refuse(
@@ -54,6 +55,7 @@ class Engine:
         self._lookup = lookup
         self._replays = Replays(books)
         self._triage = triage
+        self._permits = Permits()
         self._immediate = lookup.immediate and similar.immediate
 
     async def handle(self, request: Request) -> Reply | Relay:
@@ -71,12 +73,12 @@ class Engine:
         if isinstance(case, Refuse):
             return self.refuse(request.caller, view, case, request.model)
         grant = view.tenants.grants.get(request.caller.client)
-        free = grant is not None and grant.any_model
-        if not free and (barred := allowed.refusal(grant, request.model, case.target.name)):
-            return self.refuse(request.caller, view, barred, request.model, reason=barred.code)
+        permit = None if grant is not None and grant.any_model else self._permits.of(grant, case, view)
+        if permit is not None and permit.barred is not None:
+            return self.refuse(request.caller, view, permit.barred, request.model, reason=permit.barred.code)
         p = Passage(self._books.next_id(view.wall_s), view, case)
-        if grant is not None and not free:
-            _stay_within(p, grant)
+        if permit is not None:
+            p.fallbacks, p.alone = permit.fallbacks, permit.alone
         if case.verdict.why == "sampled" and p.exact is not None:
             p.repeats_sample = self.state.sampled_again(p.exact)
         return self._at_once(p) if self._immediate else p
@@ -167,10 +169,3 @@ class Engine:
 
     def _allows(self, layer: Layer, p: Passage, key: Key) -> bool:
         return switches.allows(layer, p.route, p.view.plan, p.view.control, key)
-
-
-def _stay_within(p: Passage, grant: Grant) -> None:
-    """No fallback leaves what the key may ask; nor does it join a call that may be answered by one that does."""
-    within = allowed.fallbacks(grant, p.route, p.view.plan)
-    p.alone = within != p.fallbacks
-    p.fallbacks = within
