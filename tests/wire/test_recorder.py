@@ -293,6 +293,16 @@ def test_the_fault_says_what_was_wrong() -> None:
     assert len(record(chunk(finish="abort" * 50)).fault) < 100
 
 
+@pytest.mark.parametrize(
+    "rest", [b'event: error\ndata: {"er', b'data: {"error":{"message":"overloaded"}}', b"event: error\ndata: {}\n"]
+)
+def test_an_error_whose_event_is_cut_short_has_told_nobody(rest: bytes):
+    """The SDKs drop it, so the reader has to be told by us, as of any stream that broke off."""
+    assert record(text("hi") + rest).ending == "cut"
+    assert record(text("hi") + rest + b"\n\n").ending == "error"
+    assert record(text("hi") + b'data: {"error":{}}\n\n' + rest).ending == "error"
+
+
 LOOSE = [
     b'{"choices":[{"delta":{"content":"\\ud83d"},"logprobs":[NaN,-Infinity]}]}',
     b'{"choices":[{"delta":{"content":"\\udc00"}}]}',

@@ -201,6 +201,10 @@ class ScriptedUpstream:
         self._then = then
         self._arrived = asyncio.Event()
 
+    def play(self, *script: Entry) -> None:
+        """From the next call on, this script instead of what is left of the old one."""
+        self._script = list(script)
+
     @property
     def left(self) -> int:
         """How many entries of the script nobody has asked for."""

@@ -124,14 +124,16 @@ class ChatRecorder:
         """What was left when the body ended: ``[DONE]`` without its blank line, or an event cut short.
 
         An event without a blank line is none (WHATWG HTML §9.2.6), and the official SDKs do not show it to anybody, so
-        what it says does not count, except for the tokens.
+        what it says does not count, except for the tokens. Not even an error: nobody has been told of it.
         """
         data = sse.data_of(rest)
         if data and not data.startswith(b"[DONE]"):
             self._blame("the last event is not whole")
         elif not data and not sse.is_plain(rest):
             self._blame("trailing bytes that are no event")
+        told = self._error
         self.feed(rest)
+        self._error = told
 
     def outcome(
         self,
