@@ -15,7 +15,7 @@ from pennyworth.plan import Target
 from pennyworth.request import Key
 from pennyworth.wire.replay import hide_usage
 
-_READ_AHEAD = 256 * 1024
+_READ_AHEAD = 32 * 1024
 """How far the provider may run ahead of the fastest reader, in bytes."""
 
 

@@ -15,8 +15,11 @@ from pennyworth.upstreams.reply import NotHttpError, Reply
 from pennyworth.upstreams.road import Broken, wants_certificate
 from pennyworth.upstreams.unseen import Evidence
 
-_HIGH_WATER = 256 * 1024
+_HIGH_WATER = 16 * 1024
 """So many bytes may wait for a slow reader; then the provider waits."""
+
+READ_BYTES = 16 * 1024
+"""Of one recv(2), into a buffer that all connections share. A transport left to itself reads up to 256 KB, which then wait, whatever the high-water mark says."""
 
 _JOINED = 64 * 1024
 """A body up to this length is copied behind its head: one write(2) is cheaper than two buffers."""
@@ -33,7 +36,7 @@ class Origin(NamedTuple):
     road: Road = STRAIGHT
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """``send``, then wait for ``news`` until the reply has begun, ``take`` its pieces, ``finish``. Or ``close``, any time.
 
     Attributes:
@@ -43,16 +46,31 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        *("broken", "idle_since", "origin", "reply", "_deadline", "_evidence", "_gone", "_held", "_idle_s", "_loop"),
+        *(
+            "broken",
+            "idle_since",
+            "origin",
+            "reply",
+            "_buffer",
+            "_deadline",
+            "_evidence",
+            "_gone",
+            "_held",
+            "_idle_s",
+            "_loop",
+        ),
         *("_paused", "_read", "_timer", "_timer_at", "_transport", "_unsent", "_waiter"),
     )
 
-    def __init__(self, origin: Origin, line: socket.socket, gone: Callable[[Connection], None]) -> None:
-        """``gone`` is called once, when it can be used no longer."""
+    def __init__(
+        self, origin: Origin, line: socket.socket, gone: Callable[[Connection], None], buffer: memoryview
+    ) -> None:
+        """``gone`` is called once, when it can be used no longer. ``buffer`` holds what came for one turn."""
         self.origin = origin
         self.reply: Reply | None = None
         self.broken: Broken | None = None
         self.idle_since = 0.0
+        self._buffer = buffer
         self._evidence = Evidence(line, not origin.tls)
         self._gone = gone
         self._loop = asyncio.get_running_loop()
@@ -128,7 +146,13 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._received(bytes(self._buffer[:nbytes]))
+
+    def _received(self, data: bytes) -> None:
         reply = self.reply
         if reply is None or reply.whole or self.broken is not None:
             self._break("malformed")  # bytes nobody asked for

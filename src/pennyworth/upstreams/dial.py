@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import aiohappyeyeballs
 
-from pennyworth.upstreams.connection import Connection, Origin
+from pennyworth.upstreams.connection import READ_BYTES, Connection, Origin
 from pennyworth.upstreams.names import Names
 from pennyworth.upstreams.proxy import tunnel
 from pennyworth.upstreams.road import ProxyError
@@ -33,13 +33,14 @@ class Dialler:
         self._names = Names()
         self._contexts = Contexts()
         self._gone = gone
+        self._buffer = memoryview(bytearray(READ_BYTES))
 
     async def dial(self, origin: Origin) -> Connection:
         """Raises ``UnknownHostError``, ``ProxyError``, ``CertificateFileError`` or ``OSError``."""
         context = self._contexts.of(origin.road) if origin.tls else None
         line = await (self._by_proxy(origin) if origin.road.proxy else self._line(origin.host, origin.port))
         _, connection = await self._loop.create_connection(
-            lambda: Connection(origin, line, self._gone),
+            lambda: Connection(origin, line, self._gone, self._buffer),
             sock=line,
             ssl=context,
             server_hostname=origin.host if origin.tls else None,
