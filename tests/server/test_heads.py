@@ -16,6 +16,7 @@ from pennyworth.plan import Limits
 from pennyworth.request import Caller
 from pennyworth.server.asked import Asked
 from pennyworth.server.connection import Connection, Connections
+from pennyworth.server.incoming import Incoming
 from pennyworth.server.request_head import Heads
 
 PIECES = [
@@ -182,3 +183,19 @@ async def test_a_door_that_fails_when_a_caller_leaves_keeps_no_connection_open()
     with pytest.raises(ValueError, match="a defect"):
         one.connection_lost(None)
     assert len(everyone) == 0
+
+
+def test_any_number_of_wishes_for_another_protocol_may_stand_in_a_row():
+    wish = b"POST / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n{}"
+    incoming = Incoming(Limits(), Heads())
+    incoming.feed(wish * 2000)
+    assert [asked.body for asked in incoming.waiting] == [b"{}"] * 2000
+    assert incoming.bad is None
+
+
+def test_what_is_wrong_behind_a_wish_for_another_protocol_is_said_as_anywhere_else():
+    wish = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    incoming = Incoming(Limits(), Heads())
+    incoming.feed(wish + b"POST /\r\n\r\n")
+    assert incoming.bad is not None
+    assert "HTTP/0.9" in incoming.bad.message

@@ -82,10 +82,15 @@ class Incoming:
             self._framing_bytes += size
 
     def _parse(self, data: bytes) -> None:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._parse(self._head_without_upgrade() + data[int(upgrade.args[0]) :])
+        """A loop, outside of the handler: there may be any number of wishes in a row, and an error raised while another
+        is handled loses what the parser says it came from."""
+        while data:
+            try:
+                self._parser.feed_data(data)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                read = int(upgrade.args[0])
+            data = self._head_without_upgrade() + data[read:]
 
     def _head_without_upgrade(self) -> bytes:
         """The head just read, as if no other protocol had been asked for, which RFC 9110 §7.8 allows; for a parser that
