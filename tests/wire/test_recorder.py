@@ -338,3 +338,18 @@ def test_no_bytes_are_too_odd_to_record(raw: bytes) -> None:
     assert record(raw).ending == "cut"
     assert record(b"data: " + raw + b"\n\n").ending in ("cut", "error")
     assert record_json(raw).ending == "cut"
+
+
+def test_what_strict_readers_cannot_read_is_given_but_not_kept() -> None:
+    """Nobody needs these parts of a reply here, so their bytes are skipped; whoever is given it again may need them."""
+    skipped = event(b'{"choices":[{"index":0,"delta":{"content":"x"}}],"trace":"\xff"}')
+    outcome = record(b"".join([skipped, STOP, DONE]))
+    assert (outcome.ending, outcome.fault) == ("complete", "the reply is not UTF-8 throughout")
+    body = record_json(b'{"choices":[{"index":0,"message":{"content":"x"},"finish_reason":"stop"}],"trace":"\xff"}')
+    assert (body.ending, body.fault) == ("complete", "the reply is not UTF-8 throughout")
+
+
+def test_a_mere_cr_ends_a_line_even_where_json_takes_it_for_a_space() -> None:
+    outcome = record(b"".join([text("x").replace(b'"delta":', b'"delta"\r:'), STOP, DONE]))
+    assert outcome.fault == "a line of it ends with a mere CR, where JSON would take that for a space"
+    assert not record(b"".join([text("x"), STOP, DONE]).replace(b"\n", b"\r\n")).fault

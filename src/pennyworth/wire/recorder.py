@@ -7,6 +7,8 @@ ends properly without ``[DONE]`` is whole if its choices are: llama-box, older T
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from pennyworth.money import Usage
@@ -28,6 +30,8 @@ from pennyworth.wire.usage import reached_out, read_usage
 _TRIES = 5
 """So many events that are no mere pieces of text are expected in a stream (its beginning and its ends); where there are
 more, this provider's pieces are of another shape, and are not tried as such any more."""
+
+_LONE_CR = re.compile(rb"\r(?!\n)")
 
 _NULL_LENGTH = len(b"null")
 
@@ -98,7 +102,7 @@ class ChatRecorder:
             self.feed(event)
 
     def feed(self, event: bytes) -> None:
-        # One line of JSON and a blank one, nearly always. A stray CR makes it unreadable here, and so looked at again.
+        # One line of JSON and a blank one, nearly always; of a stray CR ``outcome`` takes note.
         if event.startswith(b"data: {") and event.find(b"\n") == len(event) - 2 and not self.done:
             try:
                 return self._take(DECODE(event[6:-2]))
@@ -154,7 +158,7 @@ class ChatRecorder:
         fault = fault or self._fault
         ending = self._ending(status, ended=ended and not fault, expected=expected)
         if not fault:
-            fault = self._doubt(ending)
+            fault = self._doubt(ending, raw, streamed)
         return Outcome(
             ending=ending,
             status=status,
@@ -185,13 +189,17 @@ class ChatRecorder:
         # OpenAI ends a call forced by ``tool_choice`` with "stop".
         return "tools" if self._calls and worst == "complete" else worst
 
-    def _doubt(self, ending: Ending) -> str:
+    def _doubt(self, ending: Ending, raw: bytes, streamed: bool) -> str:
         if ending == "cut":
             return "the reply broke off before every choice had ended" if self._choices else "the reply has no choices"
         if ending == "error":
             unknown = [reason for reason in self._finishes.values() if _ending_of(reason) == "error"]
             return f"it ended for a reason we do not know: {unknown[0][:40]!r}" if unknown else ""
-        return "the reply holds NaN, Infinity or half a character, which strict JSON does not" if self._loose else ""
+        if self._loose:
+            return "the reply holds NaN, Infinity or half a character, which strict JSON does not"
+        if streamed and b"\r" in raw and _LONE_CR.search(raw):
+            return "a line of it ends with a mere CR, where JSON would take that for a space"
+        return "" if raw.isascii() or _is_utf8(raw) else "the reply is not UTF-8 throughout"
 
     def _pass_over(self, event: bytes) -> None:
         """An event without data says nothing, but an error that a server wrote between the events does."""
@@ -283,6 +291,15 @@ class ChatRecorder:
 
     def _blame(self, fault: str) -> None:
         self._fault = self._fault or fault
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Looked at by itself: what nobody needs of a reply is skipped, whatever its bytes."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _ending_of(reason: str) -> Ending:
