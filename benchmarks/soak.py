@@ -72,8 +72,8 @@ def trials(count: int, seed: int) -> list[str]:
             for portion in range(_PORTIONS):
                 ends += fuzz.tried(trial, chance, count // _PORTIONS)
                 _show(f"{name}: {(portion + 1) * (count // _PORTIONS):,} of {count:,}")
-        except fuzz.BrokenLawError as error:
-            found.append(f"{name}: {error}")
+        except fuzz.FoundError as error:
+            found.append(f"{name}: {error}; as a row of tests/fuzz/rows.jsonl: {fuzz.row(name, error.case)}")
         print(f"{name}: " + ", ".join(f"{number:,} {end}" for end, number in ends.most_common()))
     return found
 

@@ -74,7 +74,7 @@ def cases() -> Iterator[tuple[str, Callable[[], object]]]:
     yield f"parse, {len(ESCAPED)} bytes, with escapes", partial(json_tree.parse, ESCAPED)
     yield f"parse, {len(LONG)} bytes, compact", partial(json_tree.parse, LONG)
     yield "read_request (parse and checks)", partial(chat.read_request, COMPACT, HEADERS, CALLER, vary=VARY)
-    yield "key", partial(Keyring(b"s" * 32).exact, request, target, "default", 0)
+    yield "keys", partial(Keyring(b"s" * 32).keys, request, request.fields, target, "default", 0)
     yield "ask for a stream's usage", lambda: edits.apply(streamed.body, chat.edits(streamed), ())
     yield f"split {len(EVENTS)} events, one a read", partial(split, EVENTS)
     yield f"record {len(EVENTS)} events", partial(record, EVENTS)

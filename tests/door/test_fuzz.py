@@ -12,6 +12,7 @@ import pytest
 from pennyworth.sandbox import SandboxServer, Settings
 from tests.door.raw import Wire, post, question
 from tests.door.running import Running, eventually, plan_for
+from tests.fuzz.law import mutated
 
 HEADS, AT_ONCE = 6_000, 250
 BODIES, IN_A_ROW = 14_000, 100
@@ -37,28 +38,6 @@ _JSON_BITS = (
     b'"stream":true,', b'"stream_options":{"include_usage":true},', b'"n":3,', b'"n":-1,', b"[" * 200, b'{"a":' * 150, b'"user":7,',
     b'"tools":[{"type":"function","function":{"name":"f"}}],', b'"temperature":1.5,', b'"logprobs":true,', b'"max_tokens":1,',
 )  # fmt: skip
-
-
-def mutated(rng: random.Random, seed: bytes, bits: tuple[bytes, ...]) -> bytes:
-    """A few changes of the kinds that find mistakes: bytes turned, pieces cut out, doubled, moved, put in."""
-    data = bytearray(seed)
-    for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
-        at = rng.randrange(len(data) + 1)
-        size = rng.choice((1, 1, 2, 8, 40))
-        match rng.randrange(6):
-            case 0 if data:
-                data[at % len(data)] ^= 1 << rng.randrange(8)
-            case 1:
-                del data[at : at + size]
-            case 2:
-                data[at:at] = data[at : at + size] * rng.choice((1, 2, 50))
-            case 3:
-                data[at:at] = rng.choice(bits)
-            case 4:
-                data[at : at + size] = rng.choice(bits)
-            case _:
-                data[at:at] = rng.randbytes(size)
-    return bytes(data)
 
 
 @pytest.fixture(scope="module")
