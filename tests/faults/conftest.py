@@ -14,8 +14,7 @@ from pennyworth.testing.scripted_server import Connection
 from tests.door.raw import RawReply, Wire, post, question
 from tests.door.running import Running, plan_for
 from tests.door.scripted_provider import ScriptedProvider
-from tests.engine.conftest import MakeHouse, house
-from tests.faults.cuts import ONCE
+from tests.engine.conftest import ONCE, MakeHouse, house
 from tests.faults.line import BadLine
 
 __all__ = ["MakeHouse", "house"]

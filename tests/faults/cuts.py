@@ -11,24 +11,11 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pennyworth.plan import Persistence, Provider, Secret
 from pennyworth.request import Caller, Request
 from pennyworth.testing.scripted import Reply, fail, stream
 from pennyworth.wire import chat
 from tests.engine.conftest import Heard, House, hear, open_house
 from tests.wire.recorded import Row
-
-ONCE = Persistence(tries=1, trip_after=10**9)
-"""Every failure is seen by the caller: none is tried again, none is held against the provider."""
-
-ASKED_ONCE = Provider(
-    name="openai",
-    base_url="http://127.0.0.1:1/v1",
-    credential=Secret("sk-test"),
-    price_provider="openai",
-    key_source="OPENAI_API_KEY",
-    persistence=ONCE,
-)
 
 _LINE_ENDS = re.compile(rb"\r\n|\r|\n")
 
@@ -95,7 +82,7 @@ def script(row: Row, cut: Cut, chance: random.Random) -> Reply:
 async def tried(row: Row, cuts: Iterable[Cut], seed: str = "") -> Counter[str]:
     """Every cut, one question each; how they ended. Raises ``WronglyWholeError``."""
     chance, ends, wholes = random.Random(f"{row.id} {seed}"), Counter[str](), 0
-    house = open_house(providers=(ASKED_ONCE,))
+    house = open_house()
     try:
         for number, cut in enumerate(cuts):
             allowed = may_pass(row, cut)

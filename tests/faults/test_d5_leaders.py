@@ -19,8 +19,7 @@ from pennyworth.testing.scripted_server import await_close, connection, send
 from tests.door.raw import Wire, post, question
 from tests.door.running import eventually
 from tests.door.scripted_provider import ScriptedProvider, last_reply
-from tests.engine.conftest import House, MakeHouse, hear
-from tests.faults.cuts import ASKED_ONCE
+from tests.engine.conftest import AGAIN, House, MakeHouse, hear
 from tests.faults.serving import Serving
 
 EVENTS = chat_events(["Hel", "lo", " to", " you"], usage=(9, 4))
@@ -53,14 +52,14 @@ async def test_a_leader_who_leaves_at_any_point_ends_nothing_for_who_follows(hou
 
 @pytest.mark.parametrize("at", range(len(EVENTS)))
 async def test_a_call_that_breaks_at_any_event_is_an_error_or_one_call_more(house: MakeHouse, at: int):
-    """Before its first content nothing was given, so the followers ask once more; after it, everybody is told."""
-    here = await house([stream([*EVENTS[:at], fail("reset")])], then=stream(EVENTS), providers=(ASKED_ONCE,))
+    """Before its first content nothing was given, so it is made once more; after it, everybody is told."""
+    here = await house([stream([*EVENTS[:at], fail("reset")])], then=stream(EVENTS), persistence=AGAIN)
     leader = asyncio.ensure_future(hear(await begun(here, stream=True)))
     followers = [asyncio.ensure_future(hear(await begun(here, stream=True))) for _ in range(5)]
     async with asyncio.timeout(1):
         told = await asyncio.gather(leader, *followers)
     if at <= 1:
-        assert [heard.text for heard in told[1:]] == ["Hello to you"] * 5
+        assert [heard.text for heard in told] == ["Hello to you"] * 6
         assert len(here.upstream.calls) == 2
     else:
         assert all(b'"error"' in heard.body and b"[DONE]" not in heard.body for heard in told)
@@ -71,7 +70,7 @@ async def test_a_defect_in_the_leaders_call_reaches_nobody_as_silence(house: Mak
     def defect(_: object) -> None:
         raise UnexpectedCall("of ours")
 
-    here = await house([defect], then=reply(json=chat_json("hello")), providers=(ASKED_ONCE,))  # type: ignore[list-item]
+    here = await house([defect], then=reply(json=chat_json("hello")), persistence=AGAIN)  # type: ignore[list-item]
     leader = asyncio.ensure_future(hear(await begun(here)))
     followers = [asyncio.ensure_future(hear(await begun(here))) for _ in range(5)]
     async with asyncio.timeout(1):

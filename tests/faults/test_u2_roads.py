@@ -17,8 +17,8 @@ from pennyworth.testing.chat_bytes import chat_events, chat_json
 from pennyworth.testing.scripted_server import connection, deaf, http_reply, http_stream, read_request, send
 from tests.door.raw import Wire, post, question
 from tests.door.running import Running, plan_for
+from tests.engine.conftest import ONCE
 from tests.faults.conftest import MakeStage
-from tests.faults.cuts import ONCE
 
 Ask = Callable[[], str]
 EVENTS = chat_events(["Hel", "lo"])

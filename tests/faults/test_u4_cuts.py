@@ -20,7 +20,7 @@ from tests.door.running import Running, eventually
 from tests.door.scripted_provider import last_reply, last_stream
 from tests.engine.conftest import MakeHouse
 from tests.faults.conftest import MakeStage
-from tests.faults.cuts import ASKED_ONCE, Cut, may_pass, offsets, tried
+from tests.faults.cuts import Cut, may_pass, offsets, tried
 from tests.wire.recorded import Row, rows
 
 SHORT = 1_000
@@ -54,7 +54,7 @@ def test_the_yardstick_lets_the_whole_pass_and_nothing_much_else():
 async def test_recorded_json_cut_at_any_byte_is_an_error_or_kept_by_nobody(house: MakeHouse):
     """A connection that breaks is an error; half a body that ends in order is passed on, as a direct caller would get it."""
     for number, row in enumerate(BODIES[:12]):
-        here = await house(providers=(ASKED_ONCE,))
+        here = await house()
         for at in range(len(row.raw)):
             part = row.raw[:at]
             here.upstream.play(stream([part, fail("reset")], headers={"content-type": "application/json"}))
@@ -69,7 +69,7 @@ async def test_recorded_json_cut_at_any_byte_is_an_error_or_kept_by_nobody(house
 
 
 async def test_after_a_cut_before_any_content_the_next_one_is_asked_anew(house: MakeHouse):
-    here = await house([stream([*EVENTS[:1], fail("reset")])], then=stream(EVENTS), providers=(ASKED_ONCE,))
+    here = await house([stream([*EVENTS[:1], fail("reset")])], then=stream(EVENTS))
     first = await here.ask("hello?", stream=True)
     assert first.status in (200, 502)
     assert (await here.ask("hello?", stream=True)).text == "Hello"
