@@ -50,7 +50,7 @@ class Bench:
     @property
     def upstream(self) -> Served:
         if self._upstream is None:
-            self._upstream = self._listening(sys.executable, "-m", "benchmarks.upstream")
+            self._upstream = self.listening(sys.executable, "-m", "benchmarks.upstream")
         return self._upstream
 
     def given(self) -> int:
@@ -59,16 +59,23 @@ class Bench:
             return int(reply.read())
 
     def callers(self) -> Callers:
-        return Callers(self._start(sys.executable, "-m", "benchmarks.load"))
+        return Callers(self.start(sys.executable, "-m", "benchmarks.load"))
 
     def floor(self, kind: str) -> Served:
         """``hit`` or ``pass``."""
-        return self._listening(sys.executable, "-m", "benchmarks.floor", kind, str(self.upstream.port))
+        return self.listening(sys.executable, "-m", "benchmarks.floor", kind, str(self.upstream.port))
 
-    def config(self, state: Path, **cache: int) -> Path:
-        """A gateway's configuration, with everything on and this much cache."""
+    def config(
+        self, state: Path, *, provider: int = 0, workers: int = 1, admin: int = 0, more: str = "", **cache: int
+    ) -> Path:
+        """A gateway's configuration, with everything on and this much cache.
+
+        Args:
+            provider: the port of another provider than the constant one. ``more``: tables of TOML.
+        """
         path = state.with_name(f"{state.name}-{len(list(state.parent.glob('*.toml')))}.toml")
-        path.write_text(_CONFIG.format(state=state, key=CLIENT_KEY, port=self.upstream.port, cache=_table(cache)))
+        values = {"port": provider or self.upstream.port, "workers": workers, "admin": admin, "more": more}
+        path.write_text(_CONFIG.format(state=state, key=CLIENT_KEY, cache=_table(cache), **values))
         return path
 
     @contextmanager
@@ -78,11 +85,12 @@ class Bench:
             process = _start(opened, str(_GATEWAY), "serve", "--config", str(config))
             yield Served(process.pid, _port_in(_first_line(process)))
 
-    def _listening(self, *command: str) -> Served:
-        process = self._start(*command)
+    def listening(self, *command: str) -> Served:
+        """A program of ours that prints its port."""
+        process = self.start(*command)
         return Served(process.pid, int(_first_line(process)))
 
-    def _start(self, *command: str) -> subprocess.Popen[bytes]:
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
         return _start(self._opened, *command)
 
 
@@ -98,9 +106,10 @@ state_dir = "{state}"
 
 [listen]
 port = 0
+workers = {workers}
 
 [admin]
-port = 0
+port = {admin}
 
 [keys.bench]
 key = "{key}"
@@ -114,6 +123,8 @@ level = "warning"
 
 [cache]
 {cache}
+
+{more}
 """
 
 

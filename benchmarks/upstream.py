@@ -21,8 +21,8 @@ PACE_S = 0.001
 
 _USAGE = {"prompt_tokens": 120, "completion_tokens": 40, "total_tokens": 160}
 _FRAME: dict[str, Any] = {"id": "chatcmpl-constant", "created": 1_700_000_000, "model": MODEL}
-_STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-_LAST_CHUNK = b"0\r\n\r\n"
+STREAM_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
 
 
 def completion() -> bytes:
@@ -43,13 +43,13 @@ def events() -> list[bytes]:
     return [b"data: " + data + b"\n\n" for data in (*map(msgspec.json.encode, chunks), b"[DONE]")]
 
 
-def _http(body: bytes) -> bytes:
+def http(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
-_JSON = _http(completion())
+_JSON = http(completion())
 _CHUNKS = [b"%x\r\n%b\r\n" % (len(event), event) for event in events()]
-_STREAM = _STREAM_HEAD + b"".join(_CHUNKS) + _LAST_CHUNK
+_STREAM = STREAM_HEAD + b"".join(_CHUNKS) + LAST_CHUNK
 
 
 class Tally:
@@ -82,7 +82,7 @@ class Constant(asyncio.Protocol):
 
     def _answer(self, head: bytes, body: bytes) -> None:
         if head.startswith(b"GET /count"):
-            self._transport.write(_http(b"%d" % self._tally.given))
+            self._transport.write(http(b"%d" % self._tally.given))
             return
         self._tally.given += 1
         if b'"stream":true' not in body:
@@ -90,14 +90,14 @@ class Constant(asyncio.Protocol):
         elif PACED not in body:
             self._transport.write(_STREAM)
         else:
-            self._transport.write(_STREAM_HEAD)
+            self._transport.write(STREAM_HEAD)
             self._pace(0)
 
     def _pace(self, place: int) -> None:
         if self._transport.is_closing():
             return
         if place == len(_CHUNKS):
-            self._transport.write(_LAST_CHUNK)
+            self._transport.write(LAST_CHUNK)
             return
         self._transport.write(_CHUNKS[place])
         asyncio.get_running_loop().call_later(PACE_S, self._pace, place + 1)
