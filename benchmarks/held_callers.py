@@ -45,9 +45,7 @@ class Holders:
 
     def told(self) -> Told:
         seconds = time.perf_counter() - self._since
-        return Told(
-            begun=self.begun, ended=self.ended, dropped=self.dropped, seconds=seconds, first_bad=self.first_bad
-        )
+        return Told(begun=self.begun, ended=self.ended, dropped=self.dropped, seconds=seconds, first_bad=self.first_bad)
 
 
 class Holder(asyncio.Protocol):
@@ -83,7 +81,7 @@ class Holder(asyncio.Protocol):
 
 
 async def _main(port: int, streams: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     everybody, loop = Holders(f"{streams} at once"), asyncio.get_running_loop()
     for number in range(streams):

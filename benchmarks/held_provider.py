@@ -67,7 +67,7 @@ async def _speak(everybody: set[Held]) -> None:
 
 
 async def _main() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     everybody: set[Held] = set()
     server = await asyncio.get_running_loop().create_server(lambda: Held(everybody), "127.0.0.1", 0, backlog=4096)

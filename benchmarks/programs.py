@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.load import CLIENT_KEY, Job, Result
+from benchmarks.open_loop import Course, Met
 
 _HERE = Path(__file__).parents[1]
 _GATEWAY = Path(sys.executable).with_name("pennyworth")
@@ -39,6 +40,20 @@ class Callers:
         return msgspec.json.decode(self._process.stdout.readline(), type=Result)
 
 
+class Paced:
+    """The process whose callers come at a given rate. One course at a time."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    def run(self, course: Course) -> list[Met]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(msgspec.json.encode(course) + b"\n")
+        self._process.stdin.flush()
+        return msgspec.json.decode(self._process.stdout.readline(), type=list[Met])
+
+
 class Bench:
     """Starts programs and ends them with the ``with`` block; their files go into ``folder``, which then goes too."""
 
@@ -61,20 +76,32 @@ class Bench:
     def callers(self) -> Callers:
         return Callers(self.start(sys.executable, "-m", "benchmarks.load"))
 
+    def paced(self) -> Paced:
+        return Paced(self.start(sys.executable, "-m", "benchmarks.open_loop"))
+
     def floor(self, kind: str) -> Served:
         """``hit`` or ``pass``."""
         return self.listening(sys.executable, "-m", "benchmarks.floor", kind, str(self.upstream.port))
 
     def config(
-        self, state: Path, *, provider: int = 0, workers: int = 1, admin: int = 0, more: str = "", **cache: int
+        self,
+        state: Path,
+        *,
+        provider: int = 0,
+        workers: int = 1,
+        admin: int = 0,
+        its: str = "",
+        more: str = "",
+        **cache: int,
     ) -> Path:
         """A gateway's configuration, with everything on and this much cache.
 
         Args:
-            provider: the port of another provider than the constant one. ``more``: tables of TOML.
+            provider: the port of another provider than the constant one. ``its``: lines of TOML in that provider's
+                table. ``more``: tables of TOML.
         """
         path = state.with_name(f"{state.name}-{len(list(state.parent.glob('*.toml')))}.toml")
-        values = {"port": provider or self.upstream.port, "workers": workers, "admin": admin, "more": more}
+        values = {"port": provider or self.upstream.port, "workers": workers, "admin": admin, "its": its, "more": more}
         path.write_text(_CONFIG.format(state=state, key=CLIENT_KEY, cache=_table(cache), **values))
         return path
 
@@ -117,6 +144,7 @@ key = "{key}"
 [providers.constant]
 base_url = "http://127.0.0.1:{port}/v1"
 price_provider = "openai"
+{its}
 
 [log]
 level = "warning"

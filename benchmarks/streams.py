@@ -50,7 +50,11 @@ def held(streams: int, seconds: float) -> Held:
         provider = programs.listening(sys.executable, "-m", "benchmarks.held_provider")
         admin = _free_port()
         config = programs.config(
-            programs.folder / "state", provider=provider.port, workers=_WORKERS, admin=admin, more="[limits]\nmax_in_flight = 20000"
+            programs.folder / "state",
+            provider=provider.port,
+            workers=_WORKERS,
+            admin=admin,
+            more="[limits]\nmax_in_flight = 20000",
         )
         with programs.gateway(config) as gateway:
             _hold(programs.start, gateway, provider, admin, 100, 0.0)  # what is made once is no stream's
@@ -97,7 +101,10 @@ def run(*, counts: tuple[int, ...] = (1_000, 10_000), seconds: float = 30.0) -> 
         method=f"{_WORKERS} workers, everything on; each stream asks something else and gets a word every 5 s, for "
         f"{seconds:g} s; then all end. Memory: the whole process tree, less what it held after 100 streams.",
         rows=[_row(one) for one in found],
-        notes=(f"Required: at most {REQUIRED_KB:g} KB each (aim {AIM_KB:g}), 0 dropped, admin port under {ADMIN_MS:g} ms.", dropped),
+        notes=(
+            f"Required: at most {REQUIRED_KB:g} KB each (aim {AIM_KB:g}), 0 dropped, admin port under {ADMIN_MS:g} ms.",
+            dropped,
+        ),
     )
 
 

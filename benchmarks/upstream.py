@@ -47,6 +47,12 @@ def http(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
+def error(status: int, message: str, headers: bytes = b"") -> bytes:
+    body = msgspec.json.encode({"error": {"message": message, "type": "server_error", "param": None, "code": None}})
+    head = b"HTTP/1.1 %d No\r\nContent-Type: application/json\r\n%bContent-Length: %d\r\n\r\n"
+    return head % (status, headers, len(body)) + body
+
+
 _JSON = http(completion())
 _CHUNKS = [b"%x\r\n%b\r\n" % (len(event), event) for event in events()]
 _STREAM = STREAM_HEAD + b"".join(_CHUNKS) + LAST_CHUNK
