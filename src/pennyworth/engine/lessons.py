@@ -14,6 +14,9 @@ from pennyworth.engine.sending import Errand, Sent
 from pennyworth.engine.state import State
 from pennyworth.plan import Persistence, Target
 
+_FAR = 3.0
+"""So many times what all but one in twenty replies take."""
+
 
 class Lessons:
     """``asking`` before a call is made, ``learn`` when it has ended."""
@@ -37,6 +40,9 @@ class Lessons:
             health.breaker = breaker.unknown(health.breaker)
             return
         found, spec = fault.judge(sent.outcome), sent.target.provider.persistence
+        if sent.outcome.broke == "timeout" and not self._had_time(health, errand, started):
+            health.breaker = breaker.unknown(health.breaker)
+            return
         if found.kind != "none" or health.breaker is not breaker.WELL:
             health.breaker = self._breaker(health.breaker, sent, found, spec)
         if found.kind == "exhausted" or self._state.healths.accounts_rest:
@@ -49,6 +55,13 @@ class Lessons:
                 (health.streams, note.first_byte_ms) if sent.outcome.streamed else (health.whole, note.total_ms)
             )
             times.add(took_ms / 1000)
+
+    def _had_time(self, health: TargetHealth, errand: Errand, started: float) -> bool:
+        """Whether a reply that did not come in time speaks against its target, not for its caller's hurry: he waited far
+        longer than replies usually take, or half as long as the operator would have."""
+        times = health.streams if errand.p.request.stream else health.whole
+        waited, provider = errand.deadline - started, errand.target.provider
+        return errand.p.request.stream or waited >= min(_FAR * times.p95_s, provider.total_s / 2)
 
     def _breaker(self, before: Breaker, sent: Sent, found: Fault, spec: Persistence) -> Breaker:
         if found.trips:

@@ -67,7 +67,8 @@ class Pilot:
         """What stands, by the policy's word or as the last that came."""
         asked = p.target.provider.total_s
         patience_s = min(asked, p.request.timeout_s) if p.request.timeout_s else asked
-        deadline = asyncio.get_running_loop().time() + patience_s
+        now = asyncio.get_running_loop().time
+        deadline = now() + patience_s
         steps = falling_back(POLICIES[p.route.policy](p.request, p.view, p.target), p.fallbacks)
         send, why = next(steps), ""
         seen: list[Sent] = []
@@ -76,6 +77,8 @@ class Pilot:
             seen.append(await self._courier.carry(errand))
             if not flight.wanted or flight.fed:
                 return seen[-1]
+            if now() >= deadline:
+                return seen[0]  # no time is left for another, who would only be blamed for it
             try:
                 send = steps.send(Seen(seen[-1].outcome, self._state.snapshot()))
             except StopIteration as done:
