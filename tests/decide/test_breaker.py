@@ -42,6 +42,14 @@ def test_each_rest_is_twice_as_long_up_to_a_minute() -> None:
     assert rests == [5.0, 10.0, 20.0, 40.0, 60.0, 60.0, 60.0, 60.0]
 
 
+def test_calls_that_were_under_way_when_it_was_laid_to_rest_do_not_make_the_rest_longer() -> None:
+    """Hundreds may be, and all of them fail for the same reason."""
+    rested = failing(3)
+    for _ in range(200):
+        rested = breaker.failed(rested, SPEC, 101.0)
+    assert rested == failing(3)
+
+
 def test_an_account_without_money_rests_five_minutes() -> None:
     assert breaker.wait_s(breaker.exhausted(WELL, 100.0), 100.0) == 300.0
 

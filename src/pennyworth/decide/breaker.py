@@ -56,6 +56,8 @@ def answered(breaker: Breaker) -> Breaker:
 
 
 def failed(breaker: Breaker, persistence: Persistence, now_s: float) -> Breaker:
+    if breaker.resting and not breaker.probing:
+        return breaker  # it was under way when the rest began, and says nothing new
     failures = breaker.failures + 1
     if breaker.resting or failures >= persistence.trip_after:
         rest = min(persistence.rest_s * 2**breaker.rests, max(_LONGEST_REST_S, persistence.rest_s))
