@@ -38,6 +38,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         refusal: the model declined to answer.
         fault: what broke, in words, for people; "" when nothing did. ``broke``: the same as one of a few words.
         began: its content was being passed on, so no other reply can take its place.
+        long: its bytes, where it was so long that ``raw`` was let go while it passed; 0 where ``raw`` is all of it.
     """
 
     ending: Ending
@@ -56,6 +57,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     fault: str = ""
     broke: UpstreamFault | Literal[""] = ""
     began: bool = False
+    long: int = 0
     retry_after: str = ""
     provider_request_id: str = ""
 

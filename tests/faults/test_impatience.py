@@ -58,4 +58,6 @@ def test_a_fallback_for_which_no_time_is_left_is_not_asked_and_not_blamed(ask_ab
             assert told == [504] * 4
             assert well.requests == []
             assert [ask(running, ask_about()).status for _ in range(4)] == [200] * 4
-            assert [note.why for note in running.last().attempts] == ["fallback: openai/gpt-4o-mini is left alone for now or has no room"]
+            assert [note.why for note in running.last().attempts] == [
+                "fallback: openai/gpt-4o-mini is left alone for now or has no room"
+            ]

@@ -61,5 +61,5 @@ def test_an_endless_stream_is_cut_at_the_limit_and_costs_bounded_memory(tmp_path
         last = json.loads(told.body.rstrip().rpartition(b"data: ")[2])["error"]["message"]
         assert "limits.max_reply_bytes" in last
         grown = serving.peak_mb() - before
-        print(f"grown {grown:.0f} MB")
+        assert grown < 32, f"{grown:.0f} MB"
         assert eventually(lambda: not provider.playing, 5.0)

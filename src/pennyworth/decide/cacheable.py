@@ -125,8 +125,9 @@ def keep(
         or _ended_badly(request, outcome)
         or _reached_out(outcome, route)
     )
-    if not reason and len(outcome.raw) > spec.max_answer_bytes:
-        reason = f"{len(outcome.raw)} bytes, more than cache.max_answer_bytes = {spec.max_answer_bytes}"
+    size = outcome.long or len(outcome.raw)
+    if not reason and (outcome.long or size > spec.max_answer_bytes):
+        reason = f"{size} bytes, more than cache.max_answer_bytes = {spec.max_answer_bytes}"
     return Keep(False, reason) if reason else _KEPT
 
 

@@ -27,7 +27,7 @@ class Flights:
     def find(self, key: Key, epoch: int) -> Flight | None:
         """A flight under way."""
         flight = self._shared.get((key, epoch))
-        return flight if flight is not None and flight.wanted and not flight.over else None
+        return flight if flight is not None and flight.wanted and not (flight.over or flight.alone) else None
 
     def add(self, flight: Flight, key: Key | None, epoch: int) -> None:
         self._all.add(flight)

@@ -19,6 +19,10 @@ _READ_AHEAD = 32 * 1024
 """How far the provider may run ahead of the fastest reader, in bytes."""
 
 
+WHOLE = 1 << 62
+"""What a reader has taken who waits for the whole reply, and so must not hold the provider back."""
+
+
 class Flight:
     """A call under way and what it has brought so far.
 
@@ -30,6 +34,7 @@ class Flight:
     outcome: set at the terminal event; ``over`` once nothing more will come.
     stand_in: a kept answer to give instead, and how it is ``served``: it came meanwhile, or the provider fails.
     defective: we failed ourselves, so that asking once more may help.
+    alone: one reader is left with it, and nobody may join: what was read is forgotten.
     """
 
     def __init__(self) -> None:
@@ -46,11 +51,13 @@ class Flight:
         self.shared_under: tuple[Key, int] | None = None
         self.aborted = ""
         self.defective = False
+        self.alone = False
         self.wanted = True
         self._flying = False
         self._readers = 0
         self.pushed = 0
         self._taken = 0
+        self._forgotten = 0
         self._watching: list[Callable[[], None]] = []
         self._room: asyncio.Future[None] | None = None
 
@@ -120,6 +127,19 @@ class Flight:
         """A reader has passed ``size`` bytes on; the fastest one sets the provider's pace."""
         self._taken = max(self._taken, size)
         self._make_room()
+
+    def leave_alone(self) -> bool:
+        """The reply is too long to be kept: whether one reader has it for himself from now on. One who wants it whole at
+        the end, or several, need all of it."""
+        self.alone = self._readers == 1 and self._taken < WHOLE
+        return self.alone
+
+    def forget(self, read: int) -> None:
+        """The blocks before this one have been read by all there are."""
+        if self.alone:
+            for place in range(self._forgotten, read):
+                self.blocks[place] = self.bare[place] = b""
+            self._forgotten = read
 
     async def room(self) -> None:
         """Waits while every reader lags behind."""

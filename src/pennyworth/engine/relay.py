@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pennyworth.decide import trouble
 from pennyworth.engine import heads
 from pennyworth.engine.books import Books
-from pennyworth.engine.flight import Flight
+from pennyworth.engine.flight import WHOLE, Flight
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.engine.replays import Replays
 from pennyworth.outcome import Outcome, Served
@@ -76,6 +76,7 @@ class Relay:
                 if flight.outcome is not None:
                     self._settle(flight, flight.outcome)
                 flight.took(flight.pushed)
+                flight.forget(self._at)
                 if block:
                     return block
             elif flight.over:
@@ -113,7 +114,7 @@ class Relay:
         self._flight = flight
         flight.join()
         if not self._p.request.stream:
-            flight.took(1 << 62)  # waits for the whole reply, so it must not hold the provider back
+            flight.took(WHOLE)
 
     def _settle(self, flight: Flight, outcome: Outcome) -> None:
         """A leader was settled by its flight; whoever shared the call pays nothing."""

@@ -74,6 +74,7 @@ class Sending:
         self._recorder = ChatRecorder()
         self._raw: list[bytes] = []
         self._size = 0
+        self._let_go = False
         self._status = 0
         self._streamed = False
         self._headers: tuple[tuple[str, str], ...] = ()
@@ -140,15 +141,21 @@ class Sending:
             self._recorder.feed_rest(splitter.rest)
             self._held.append(splitter.rest)
         elif not self._streamed and self._status == 200:
-            self._recorder.feed_json(b"".join(self._raw))
+            self._raw = [b"".join(self._raw)]
+            self._recorder.feed_json(self._raw[0])
 
     def _take(self, data: bytes) -> None:
         if not self._first_ns:
             self._first_ns = self._clock.mono_ns()
-        self._raw.append(data)
         self._size += len(data)
+        if not self._let_go:
+            self._raw.append(data)
+            if self._began and self._size > self._p.view.plan.cache.max_answer_bytes and self._flight.leave_alone():
+                self._let_go = True
+                self._raw.clear()
         limit = self._p.view.plan.limits.max_reply_bytes
         if self._size > limit:
+            self._raw.clear()
             raise self._too_large(f"the reply is longer than limits.max_reply_bytes ({limit})")
 
     def _too_large(self, message: str) -> UpstreamError:
@@ -180,7 +187,8 @@ class Sending:
             request_id=self._request_id,
         )
         if self._began or self._broke:
-            outcome = msgspec.structs.replace(outcome, began=self._began, broke=self._broke or "")
+            long = self._size if self._let_go else 0
+            outcome = msgspec.structs.replace(outcome, began=self._began, broke=self._broke or "", long=long)
         if fault and self._p.left and not self._flight.aborted:
             return msgspec.structs.replace(outcome, ending="caller_left")
         if outcome.ending == "error":

@@ -31,6 +31,10 @@ _TRIES = 5
 """So many events that are no mere pieces of text are expected in a stream (its beginning and its ends); where there are
 more, this provider's pieces are of another shape, and are not tried as such any more."""
 
+_PIECES = 1024
+_MOST_TEXT = 4 * 2**20
+"""Characters of a reply that are kept for an estimate of its tokens: a million tokens, and no model says as much."""
+
 _LONE_CR = re.compile(rb"\r(?!\n)")
 
 _NULL_LENGTH = len(b"null")
@@ -81,6 +85,8 @@ class ChatRecorder:
 
     def feed_all(self, events: list[bytes]) -> None:
         """Several at once; written for speed, since a stream has little else than pieces of text."""
+        if len(self._texts) > _PIECES:
+            self._texts = ["".join(self._texts)[:_MOST_TEXT]]
         for event in events:
             if self._tries and not self.done and event.startswith(b"data: {") and event.find(b"\n") == len(event) - 2:
                 try:
