@@ -1,9 +1,11 @@
-"""What takes longer than a test may: a million requests through one gateway, and a million trials of each reader.
+"""What takes longer than a test may: a million requests through one gateway, ten million trials of what reads bytes,
+every recorded stream cut at every byte, ten thousand callers who leave.
 
-    .venv/bin/python -m benchmarks.soak [--requests N] [--trials N] [--seed N]
+    .venv/bin/python -m benchmarks.soak [requests] [fuzz] [cuts] [leavers] [--requests N] [--trials N] [--seed N]
 
 It ends with 0 only if every reply was good, memory stayed flat and within its limit, the books hold every request and
-exactly the calls that the upstream counted, and no trial found anything.
+exactly the calls that the upstream counted, no trial found anything, no part of a stream passed for the whole, and who left
+left nothing behind.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks import fuzz, machine, memory
+from benchmarks import fuzz, machine, memory, soak_faults
 from benchmarks.load import Job, Result
 from benchmarks.programs import bench
 from pennyworth.ledgers.sqlite import SqliteLedger
@@ -25,7 +27,11 @@ from pennyworth.state_dir import LEDGER
 FLAT_MB = 2.0
 """Megabytes per 10⁵ requests that count as flat: what the allocator may still spread after L1 has filled."""
 
+PARTS = ("fuzz", "cuts", "leavers", "requests")
+
 _PORTIONS = 4
+_SLOW = {"configuration": 100, "SSE recorder": 4}
+"""So many times fewer trials of these: each takes milliseconds, or a good part of one."""
 
 
 class Sent:
@@ -63,10 +69,12 @@ def soak(requests: int, slices: int = memory.SLICES) -> list[str]:
     return found
 
 
-def trials(count: int, seed: int) -> list[str]:
+def trials(in_all: int, seed: int) -> list[str]:
     """The trials; what they found, in words."""
     found = []
+    part = in_all / sum(1 / _SLOW.get(name, 1) for name in fuzz.TRIALS)
     for name, trial in fuzz.TRIALS.items():
+        count = int(part / _SLOW.get(name, 1)) + 1
         chance, ends = random.Random(f"{seed} {name}"), Counter[str]()
         try:
             for portion in range(_PORTIONS):
@@ -96,19 +104,36 @@ def _totals(state: Path) -> Totals:
 
 
 def main() -> int:
-    options = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").split("\n")[0])
-    options.add_argument("--requests", type=int, default=1_000_000, help="through one gateway; 0 for none")
-    options.add_argument("--trials", type=int, default=1_000_000, help="of each reader; 0 for none")
-    options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
-    chosen = options.parse_args()
+    chosen = _options().parse_args()
     machine.needs_proc()
     print(f"{machine.said()}\nseed {chosen.seed}")
-    found = trials(chosen.trials, chosen.seed) if chosen.trials else []
-    found += soak(chosen.requests) if chosen.requests else []
+    does = {
+        "fuzz": lambda: trials(chosen.trials, chosen.seed),
+        "cuts": lambda: soak_faults.cuts(_show),
+        "leavers": lambda: soak_faults.leavers(chosen.leavers, _show),
+        "requests": lambda: soak(chosen.requests),
+    }
+    found = [line for part in chosen.parts or PARTS for line in does[part]()]
     for line in found:
         print(f"WRONG: {line}")
     print("sound" if not found else f"{len(found)} things are wrong")
     return 1 if found else 0
+
+
+def _options() -> argparse.ArgumentParser:
+    options = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").split("\n")[0])
+    options.add_argument("parts", nargs="*", metavar="PART", type=_part, help=f"of {', '.join(PARTS)}; all, if none")
+    options.add_argument("--requests", type=int, default=1_000_000, help="through one gateway")
+    options.add_argument("--trials", type=int, default=10_000_000, help="of all readers together")
+    options.add_argument("--leavers", type=int, default=10_000, help="callers who leave")
+    options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
+    return options
+
+
+def _part(name: str) -> str:
+    if name not in PARTS:
+        raise argparse.ArgumentTypeError(f"{name!r} is no part; there are {', '.join(PARTS)}")
+    return name
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_five_hundred_callers_who_leave_at_random_leave_nothing_behind(ask_about
     with SandboxServer(Settings(seed=2, latency=pace)) as sandbox, Running(plan_for(sandbox.base_url)) as running:
         _warm(running, ask_about())
         tasks, files, before = running.tasks(), open_files(), len(running.receipts())
-        asyncio.run(_leave_at_random(running, [ask_about() for _ in range(ABORTS)]))
+        asyncio.run(leave_at_random(running, [ask_about() for _ in range(ABORTS)], AT_ONCE))
         assert eventually(lambda: running.flights() == 0 and running.connections() == 0)
         assert eventually(lambda: running.tasks() <= tasks), running.look(lambda: list(map(repr, asyncio.all_tasks())))
         assert eventually(lambda: open_files() <= files + 2 * AT_ONCE + 10)
@@ -124,8 +124,9 @@ def _warm(running: Running, text: str) -> None:
         assert reply.status == 200
 
 
-async def _leave_at_random(running: Running, texts: list[str]) -> None:
-    rng, turns = random.Random(7), asyncio.Semaphore(AT_ONCE)
+async def leave_at_random(running: Running, texts: list[str], at_once: int) -> None:
+    """One caller a text, most of whom do not wait for the end of the reply."""
+    rng, turns = random.Random(7), asyncio.Semaphore(at_once)
 
     async def one(text: str) -> None:
         async with turns:

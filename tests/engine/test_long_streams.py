@@ -19,12 +19,17 @@ def held(house: House) -> int:
     return sum(len(block) for flight in house.engine.flights.all() for block in flight.blocks)
 
 
+async def until_it_waits(house: House) -> None:
+    """Until the first call has brought all it may for now."""
+    while not (house.upstream.exchanges and house.upstream.exchanges[0].waiting):  # noqa: ASYNC110  # nothing tells of it
+        await asyncio.sleep(0)
+
+
 async def test_it_is_given_whole_kept_by_nobody_and_booked(house: MakeHouse) -> None:
     gate = asyncio.Event()
     h = await house([stream([*EVENTS[:90], gate, *EVENTS[90:]])], cache=SHORT)
     reading = asyncio.create_task(hear(await h.begin("long", stream=True)))
-    while not (h.upstream.exchanges and h.upstream.exchanges[0].waiting):
-        await asyncio.sleep(0)
+    await until_it_waits(h)
     assert held(h) < 4_000 < len(b"".join(EVENTS[:90]))
     gate.set()
     assert (await reading).text == TEXT
@@ -41,8 +46,7 @@ async def test_who_comes_early_reads_along_and_who_comes_late_asks_for_himself(h
     await h.upstream.until_calls(1)
     two = await h.begin("long", stream=True)
     first.set()
-    while not h.upstream.exchanges[0].waiting:
-        await asyncio.sleep(0)
+    await until_it_waits(h)
     third = asyncio.create_task(hear(await h.begin("long", stream=True)))
     second.set()
     assert (await one).text == (await hear(two)).text == (await third).text == TEXT
@@ -53,8 +57,7 @@ async def test_who_wants_it_whole_gets_it_whole(house: MakeHouse) -> None:
     gate = asyncio.Event()
     h = await house([stream([*EVENTS[:50], gate, *EVENTS[50:]]), stream(EVENTS)], cache=SHORT)
     one = asyncio.create_task(hear(await h.begin("long", stream=True)))
-    while not (h.upstream.exchanges and h.upstream.exchanges[0].waiting):
-        await asyncio.sleep(0)
+    await until_it_waits(h)
     late = asyncio.create_task(hear(await h.begin("long")))
     await h.upstream.until_calls(2)
     gate.set()

@@ -62,6 +62,15 @@ def rows(which: str) -> list[Row]:
     return [_row(one) for one in found if "chat/completions" in one["url"]]
 
 
+def foreign_streams() -> list[Row]:
+    """Streams of other dialects than chat completions, from the whole collection; none where it is not."""
+    if not WHOLE.exists():
+        return []
+    found = [json.loads(line) for line in gzip.decompress(WHOLE.read_bytes()).decode().splitlines()]
+    foreign = [one for one in found if "chat/completions" not in one["url"] and isinstance(one["response_body"], str)]
+    return [_row(one) for one in foreign if "data:" in one["response_body"]]
+
+
 def record(raw: bytes, *, cuts: Iterable[int] = (), status: int = 200, n: int = 1, ended: bool = True) -> Outcome:
     """A stream recorded as the engine does it, arriving in pieces."""
     splitter, recorder, start = EventSplitter(), ChatRecorder(), 0
