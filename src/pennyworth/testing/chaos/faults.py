@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import msgspec
 
@@ -222,6 +222,6 @@ def read_fault(text: str) -> Fault:
             raise ValueError(f"{field!r} is no field of {name}: it has {has}, written as name=value")
         values[key.strip()] = value.split("+") if (name, key.strip()) == ("corrupt", "at") else value
     try:
-        return cast("Fault", msgspec.convert(values, kind, strict=False))
+        return msgspec.convert(values, kind, strict=False)
     except msgspec.ValidationError as error:
         raise ValueError(f"{text!r}: {error}") from error
