@@ -35,6 +35,8 @@ from pennyworth.outcome import Answer, Kept
 from pennyworth.ports import Store
 from pennyworth.request import Key
 from pennyworth.server.process import spare_the_collector
+from pennyworth.stores.aes import AesCover
+from pennyworth.stores.cover import Marks
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.stores.sqlite import SqliteStore
 from pennyworth.stores.tiered import TieredStore
@@ -140,6 +142,16 @@ async def in_sqlite(count: int, folder: Path) -> Figures:
     return figures._replace(bytes=path.stat().st_size / count)
 
 
+async def in_encrypted(count: int, folder: Path) -> Figures:
+    """As ``in_sqlite``, with ``cache.encrypt``: seven scopes, a key for each."""
+    path = folder / f"{count}-encrypted.db"
+    cover = AesCover(b"secret", Marks(b"secret"))
+    store = SqliteStore(path, b"secret", count + 1, 10**12, cover=cover, backlog_bytes=10**9)
+    figures = await measure(store, count, random.Random(1), 0.0)
+    await store.close()
+    return figures._replace(bytes=path.stat().st_size / count)
+
+
 async def in_both(count: int, folder: Path) -> Figures:
     """Everything in the file, a tenth in memory: what a process that has just started sees is mostly the file."""
     path = folder / f"{count}-both.db"
@@ -199,6 +211,7 @@ def main() -> None:
     for column in ("put", "+ written", "hit", "wall p99", "miss", "bytes an entry"):
         table.add_column(column, justify="right")
     plans = [(in_memory, 1_000), (in_memory, 100_000), (in_sqlite, 1_000), (in_sqlite, 100_000), (in_both, 100_000)]
+    plans += [(in_encrypted, 1_000), (in_encrypted, 100_000)]
     plans += [(in_sqlite, 1_000_000)] if million else []
     with tempfile.TemporaryDirectory() as folder:
         for measure_one, count in plans:

@@ -24,6 +24,7 @@ from pennyworth.engine.pilot import Pilot
 from pennyworth.engine.state import State
 from pennyworth.engine.tenancy import Tenancy
 from pennyworth.engine.triage import Triage
+from pennyworth.forgetting import Eraser, open_eraser
 from pennyworth.ledgers.folder import JournalFolder
 from pennyworth.ledgers.journal import FileJournal
 from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
@@ -77,6 +78,7 @@ class Parts(msgspec.Struct, frozen=True):
     prices: PriceBook
     upstream: Upstream
     keyring: Keyring
+    eraser: Eraser
     folder: JournalFolder | None = None
 
 
@@ -145,12 +147,22 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
         memory = MemoryLedger()
         control, keybook = MemoryControl(), MemoryKeyBook()
         keyring = Keyring(secrets.token_bytes(32))
-        prices = open_prices(plan)
-        return Parts(near, control, keybook, MemoryJournal(memory), memory, prices, upstream or HttpUpstream(), keyring)
+        return Parts(
+            store=near,
+            control=control,
+            keybook=keybook,
+            journal=MemoryJournal(memory),
+            ledger=memory,
+            prices=open_prices(plan),
+            upstream=upstream or HttpUpstream(),
+            keyring=keyring,
+            eraser=Eraser(keyring, (memory, near), memory, lambda: None),
+        )
     keyring = open_keyring(plan)
     far = open_answers(plan, keyring, report)
     ledger = open_ledger(plan)
     journal = FileJournal(state_dir(plan) / JOURNAL, worker)
+    folder = open_folder(plan, ledger, report, worker)
     return Parts(
         store=TieredStore(near, far, spec.slow_s),
         control=open_control(plan),
@@ -159,6 +171,7 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
         ledger=ledger,
         prices=open_prices(plan),
         keyring=keyring,
-        folder=open_folder(plan, ledger, report, worker),
+        eraser=open_eraser(plan, keyring, ledger, folder),
+        folder=folder,
         upstream=upstream or HttpUpstream(),  # the last: what is opened before it may be refused
     )

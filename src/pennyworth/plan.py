@@ -234,6 +234,7 @@ class CacheSpec(msgspec.Struct, frozen=True, kw_only=True):
         max_answer_bytes: a longer reply is passed on but not kept.
         fold_case, fold_end_punctuation: further normalisation, off by default because they can change a question.
         vary_headers: request headers that change answers and so belong into the key.
+        encrypt: kept answers lie encrypted in the state directory, under a key of each scope.
         earn_after: asked so many times, a question earns life. ``age_cap_s``: the absolute cap.
     """
 
@@ -248,6 +249,7 @@ class CacheSpec(msgspec.Struct, frozen=True, kw_only=True):
     earn_after: int = 3
     age_cap_s: float = 30 * 86400.0
     slow_s: float = 0.05
+    encrypt: bool = False
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from pennyworth.outcome import Intent, Kept, Receipt, Totals
 from pennyworth.plan import KeySet, Target
 from pennyworth.request import Key, Request
 from pennyworth.view import Control
+from pennyworth.whom import Erasure, Whom
 
 
 class Clock(Protocol):
@@ -229,3 +230,28 @@ class Similar(Protocol):
     async def find(self, request: Request) -> Kept | None: ...
 
     async def add(self, kept: Kept, request: Request) -> None: ...
+
+
+class Forgets(Protocol):
+    """A place where something of people is kept, and from which one of them can be erased.
+
+    - ``count`` says how many records tell of them; it changes nothing. ``forget`` removes or empties these and returns
+      how many they were: a second time 0. When it has returned, their bytes are in no file of the place any more.
+    - It works beside running workers, in whatever process, and may take seconds. A place that is not there holds nothing.
+    - Both raise ``StoreError`` when the place cannot be emptied now; then it may be emptied in part, and is asked again.
+    - ``place``: what people call it: ``answers``, ``receipts``.
+    """
+
+    place: str
+
+    def count(self, whom: Whom) -> int: ...
+
+    def forget(self, whom: Whom) -> int: ...
+
+
+class ErasureBook(Protocol):
+    """The records of who was forgotten, kept with the ledger. ``erasures``: the newest first."""
+
+    def note(self, erasure: Erasure) -> None: ...
+
+    def erasures(self, limit: int) -> Sequence[Erasure]: ...

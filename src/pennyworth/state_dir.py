@@ -18,7 +18,9 @@ from pennyworth.errors import ConfigError
 from pennyworth.ledgers.folder import JournalFolder
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.plan import Plan
+from pennyworth.stores.aes import AesCover
 from pennyworth.stores.control import SqliteControl
+from pennyworth.stores.cover import Marks
 from pennyworth.stores.keybook import SqliteKeyBook
 from pennyworth.stores.sqlite import SqliteStore
 
@@ -26,6 +28,9 @@ MEMORY = ":memory:"
 """The state directory that is none: everything lives in one process."""
 
 LEDGER, CONTROL, KEYS, ANSWERS, JOURNAL = "ledger.db", "control.db", "keys.db", "answers.db", "journal"
+
+SEALING = "store"
+"""What the secret of the answers' file is derived for."""
 
 Report = Callable[[str, str], None]
 """``report(part, what)``: one log line about something of ours that failed."""
@@ -57,11 +62,13 @@ def open_folder(plan: Plan, ledger: SqliteLedger, report: Report, worker: str = 
 
 def open_answers(plan: Plan, keyring: Keyring, report: Report) -> SqliteStore:
     """The kept answers that the workers of a machine share."""
+    secret = keyring.derive(SEALING)
     return SqliteStore(
         state_dir(plan) / ANSWERS,
-        keyring.derive("store"),
+        secret,
         plan.cache.max_entries,
         plan.cache.max_bytes,
+        cover=AesCover(keyring.derive("encrypt"), Marks(secret)) if plan.cache.encrypt else None,
         on_trouble=lambda what: report("store", what),
     )
 

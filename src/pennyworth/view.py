@@ -14,8 +14,9 @@ from pennyworth.outcome import Answer
 from pennyworth.plan import UNLIMITED, Allowance, Plan, Switch
 from pennyworth.request import Caller
 
-Select = Literal["all", "key", "model", "tag", "scope", "older_than"]
-"""What a purge selects by. ``key``: the hex of an exact or normalised key, or a prefix of at least 16 digits."""
+Select = Literal["all", "key", "model", "tag", "scope", "older_than", "user", "client"]
+"""What a purge selects by. ``key``: the hex of an exact or normalised key, or a prefix of at least 16 digits.
+``user``: an end user's pseudonym. ``client``: the name of a client key."""
 
 
 class Purge(msgspec.Struct, frozen=True):
@@ -36,6 +37,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
         switches: run-time overrides, ``layer`` or ``layer@route`` -> switch.
         revisions: model -> counter of epochs started by a changed fingerprint or by hand.
         fingerprints: model -> the last ``system_fingerprint`` seen, where a route watches it.
+        forgotten: ``Whom.name`` -> the epoch before which nothing may be written of them any more; "all:" stands for
+            those forgotten so long ago that their names had to make room.
     """
 
     version: int = 0
@@ -46,6 +49,7 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
     switches: dict[str, Switch] = {}
     revisions: dict[str, int] = {}
     fingerprints: dict[str, str] = {}
+    forgotten: dict[str, int] = {}
 
     def kills(self, answer: Answer, key_hex: str) -> bool:
         """Whether a purge made after the answer was asked for selects it."""
@@ -59,6 +63,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
         if asked < purges.get("model:" + answer.model, 0) or asked < purges.get("scope:" + answer.scope, 0):
             return True
         if asked < purges.get("key:" + key_hex[:16], 0) or asked < purges.get("key:" + answer.key, 0):
+            return True
+        if asked < purges.get("user:" + answer.end_user, 0) or asked < purges.get("client:" + answer.client, 0):
             return True
         return any(asked < purges.get("tag:" + tag, 0) for tag in answer.tags)
 

@@ -226,7 +226,7 @@ def test_a_newer_schema_is_refused_with_the_reason_and_the_fix(tmp_path):
         db.execute("CREATE TABLE answers (n)")
     db.close()
     before = path.read_bytes()
-    with pytest.raises(ConfigError, match="schema 7 of the cache, this Pennyworth knows up to 2") as told:
+    with pytest.raises(ConfigError, match="schema 7 of the cache, this Pennyworth knows up to 3") as told:
         open_store(path)
     assert "move the file away" in told.value.fix
     assert path.read_bytes() == before

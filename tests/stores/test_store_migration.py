@@ -159,6 +159,6 @@ async def test_the_tables_of_the_older_file_are_gone(path):
     await SqliteStore(path, b"secret", 100, 10**7).close()
     db = sqlite3.connect(path)
     names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")}
-    assert names == {"answers", "keys", "keys_dead", "keys_key", "totals"}
+    assert names == {"answers", "keys", "keys_dead", "keys_key", "salts", "totals"}
     assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     db.close()

@@ -34,6 +34,11 @@ CACHE = Section(
             kind=POSITIVE_DURATION,
             meaning="a store that takes longer is left aside for a while",
         ),
+        Field(
+            key="encrypt",
+            kind=FLAG,
+            meaning="kept answers lie encrypted in state_dir, under a key of each scope; needs pennyworth[encrypt]",
+        ),
     ),
 )
 

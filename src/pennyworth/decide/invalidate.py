@@ -16,6 +16,7 @@ from pennyworth.errors import RequestError
 from pennyworth.outcome import Layer
 from pennyworth.plan import Switch
 from pennyworth.view import Control, Select
+from pennyworth.whom import Sort
 
 MOST_PURGES: Final = 1000
 """Rows in ``Control.purges``. Every worker reads the row several times a second, so it stays small."""
@@ -38,11 +39,17 @@ def purge(control: Control, by: Select, value: str, now_s: float) -> Control:
             return _older(control, value, now_s)
         case "key":
             return _selected(control, "key:" + _digits(value))
-        case "model" | "tag" | "scope":
+        case "model" | "tag" | "scope" | "user" | "client":
             _need(0 < len(value) <= _MOST_CHARS, value, f"give the {by} to purge, 1 to {_MOST_CHARS} characters")
             return _selected(control, f"{by}:{value}")
         case other:
             raise _bad(f"purge by {str(other)[:40]!r} is unknown. Use one of {', '.join(get_args(Select))}.")
+
+
+def forget(control: Control, sort: Sort, value: str, now_s: float) -> Control:
+    """A purge of what they asked for; and of the requests under way, nothing of theirs is to be written down."""
+    purged = purge(control, sort, value, now_s)
+    return replace(purged, forgotten=_bounded({**control.forgotten, f"{sort}:{value}": purged.epoch}))
 
 
 def enable(control: Control) -> Control:

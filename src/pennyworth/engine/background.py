@@ -54,6 +54,8 @@ class Background:
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._purged.wait(), SWEEP_S)
+            if self._purged.is_set():
+                self._state.drop_memories()
             self._purged.clear()
             try:
                 await self._store.sweep(self._state.control, self._state.clock.wall_s())

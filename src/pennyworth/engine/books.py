@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from cachebox import LRUCache
 
-from pennyworth.decide import savings, tokens
+from pennyworth.decide import forget, savings, tokens
 from pennyworth.decide.key import Keyring
 from pennyworth.decide.tariff import Tariff, tariff
 from pennyworth.engine.passage import Passage
@@ -76,20 +76,20 @@ class Books:
     def intend(self, p: Passage, target: Target) -> None:
         """Acknowledges that a call is about to be paid for."""
         spent, basis = self._cost(target, Usage(input=_about(p.request)), "estimated")
-        self._write(
-            p.notes,
-            Intent(
-                id=p.id,
-                at_s=p.view.wall_s,
-                scope=p.request.caller.scope,
-                model=p.request.model,
-                target=target.name,
-                estimate=spent,
-                basis=basis,
-                client=p.request.caller.client,
-                team=p.request.caller.team,
-            ),
+        caller = p.request.caller
+        intent = Intent(
+            id=p.id,
+            at_s=p.view.wall_s,
+            scope=caller.scope,
+            model=p.request.model,
+            target=target.name,
+            estimate=spent,
+            basis=basis,
+            client=caller.client,
+            team=caller.team,
         )
+        control = self._state.control
+        self._write(p.notes, intent if control.epoch == p.epoch else forget.as_written(intent, control, p.epoch))
 
     def note(
         self,
@@ -139,7 +139,8 @@ class Books:
         """
         if p.receipt is None:
             end = _End(served, ending, status, usage, answer)
-            p.receipt = self._receipt(p, end, self._money(p, end))
+            receipt, control = self._receipt(p, end, self._money(p, end)), self._state.control
+            p.receipt = receipt if control.epoch == p.epoch else forget.as_written(receipt, control, p.epoch)
             self._write(p.notes, p.receipt)
             self._state.fold(p.receipt)
             if p.repeats_sample:

@@ -57,6 +57,7 @@ class Engine:
         self._triage = triage
         self._permits = Permits()
         self._immediate = lookup.immediate and similar.immediate
+        state.forgetful += (self._replays.drop, triage.drop)
 
     async def handle(self, request: Request) -> Reply | Relay:
         """Serves one request."""

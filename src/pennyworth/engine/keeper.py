@@ -24,6 +24,7 @@ class Keeper:
         self, state: State, store: Store, similar: Similar, control: ControlRow, rules: Rules, keyring: Keyring
     ) -> None:
         self._state = state
+        self._keyring = keyring
         self._store = store
         self._similar = similar
         self._control = control
@@ -63,7 +64,7 @@ class Keeper:
             return
         asked = msgspec.structs.replace(kept, asks=asks)
         later = lifetime.renewed(asked, lifetime.on_route(kind, p.route), p.view.wall_s, p.view.plan.cache)
-        if later is not None:
+        if later is not None and not self._state.control.kills(kept.answer, kept.key.hex()):
             await self._try(msgspec.structs.replace(asked, expires_s=later))
 
     async def _put(self, p: Passage, answer: Answer, expires_s: float) -> None:

@@ -24,6 +24,9 @@ class Replays:
         )
         self._sums: LRUCache[tuple[str, int, int, Basis], heads.Headers] = LRUCache(2_000)
 
+    def drop(self) -> None:
+        self._rendered.clear()
+
     def give(self, p: Passage, kept: Kept, served: Served) -> Reply:
         """The answer as this caller wants it; the receipt is written first."""
         answer, request = kept.answer, p.request

@@ -19,6 +19,8 @@ from pennyworth.view import Control, Tenants, View
 class State:
     """Plan, control row, tenants, counters and how often each kept question was asked.
 
+    ``forgetful``: those who remember what was asked or answered, to be told to drop it after a purge.
+
     Only the engine's own thread calls it. ``seed`` makes chance repeatable: the same seed, purpose and key always
     draw the same number. ``report(part, what)`` writes one log line, not one a request.
     """
@@ -33,6 +35,7 @@ class State:
         self.counters = Counters()
         self.healths = Healths()
         self.draining = False
+        self.forgetful: list[Callable[[], None]] = []
         self._draw = _drawer(seed)
         self._report = report
         self._asks: LRUCache[bytes, int] = LRUCache(20_000)
@@ -51,6 +54,11 @@ class State:
 
     def fold(self, receipt: Receipt) -> None:
         self.counters.book(receipt)
+
+    def drop_memories(self) -> None:
+        """What was purged must not linger in memory beside the stores, where no sweep goes."""
+        for drop in self.forgetful:
+            drop()
 
     def trouble(self, part: str, what: str) -> None:
         """Something of ours failed outside any one request's receipt."""

@@ -54,6 +54,10 @@ class Triage:
         self._places: LRUCache[str, _Place] = LRUCache(10_000)
         self._plan: Plan | None = None
 
+    def drop(self) -> None:
+        """Forgets the requests it has decided."""
+        self._cases.clear()
+
     def decide(self, request: Request, view: View) -> Case | Refuse:
         """Where the request goes and what the cache may do with it, or why it goes nowhere."""
         plan, control = view.plan, view.control

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pennyworth.decide import forget
 from pennyworth.ledgers.lines import Record
 from pennyworth.ledgers.tally import Facet, Part, Tally, checked_filter, facet_of, group_key, part_of, totals_of
 from pennyworth.ledgers.window import Window, hour_of, window
 from pennyworth.outcome import Receipt, Totals
 from pennyworth.ports import Group, Ledger
+from pennyworth.whom import Erasure, Whom
 
 
 class MemoryJournal:
@@ -26,17 +28,20 @@ class MemoryJournal:
 
 
 class MemoryLedger:
-    """Keeps the sums for good and the last ``max_receipts`` receipts.
+    """A ``Ledger``, and a ``Forgets`` with its ``ErasureBook``. Keeps the sums for good and the last ``max_receipts`` receipts.
 
     A receipt pushed out stays in the sums of its hour, but it is no longer known by its id, and a window that cuts
     through its hour leaves it out.
     """
+
+    place = "receipts"
 
     def __init__(self, max_receipts: int = 100_000) -> None:
         self._max_receipts = max_receipts
         self._lock = threading.Lock()
         self._receipts: dict[str, Receipt] = {}
         self._sums: dict[tuple[int, Facet], Tally] = {}
+        self._erasures: list[Erasure] = []
 
     def fold(self, records: Iterable[Record]) -> int:
         with self._lock:
@@ -57,6 +62,30 @@ class MemoryLedger:
 
     def receipt(self, receipt_id: str) -> Receipt | None:
         return self._receipts.get(receipt_id)
+
+    def count(self, whom: Whom) -> int:
+        with self._lock:
+            return sum(map(whom.made, self._receipts.values()))
+
+    def forget(self, whom: Whom) -> int:
+        with self._lock:
+            theirs = [receipt for receipt in self._receipts.values() if whom.made(receipt)]
+            for receipt in theirs:
+                emptied = forget.emptied(receipt, whom)
+                self._receipts[receipt.id] = emptied
+                hour = hour_of(receipt.at_s)
+                self._sums.setdefault((hour, facet_of(emptied)), Tally()).add(emptied)
+                left = self._sums[hour, facet_of(receipt)]
+                left.take(receipt)
+                if left.is_empty:
+                    del self._sums[hour, facet_of(receipt)]
+            return len(theirs)
+
+    def note(self, erasure: Erasure) -> None:
+        self._erasures.append(erasure)
+
+    def erasures(self, limit: int) -> Sequence[Erasure]:
+        return self._erasures[::-1][:limit]
 
     def close(self) -> None:
         pass

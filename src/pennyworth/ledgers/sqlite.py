@@ -47,6 +47,7 @@ class SqliteLedger:
         self._write_lock = threading.Lock()
         self._read_lock = threading.Lock()
         self._facet_ids: FacetIds = {}
+        self._erasures = 0
         with self._as_store_error():
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with ExitStack() as opened:
@@ -120,10 +121,18 @@ class SqliteLedger:
         with self._write_lock, self._as_store_error():
             try:
                 with _transaction(self._writer, "BEGIN IMMEDIATE"):
+                    self._heed_erasures()
                     yield self._writer
             except BaseException:
                 self._facet_ids.clear()  # one of them may have been undone with the rest
                 raise
+
+    def _heed_erasures(self) -> None:
+        """Facets that somebody's forgetting left empty are gone, and their ids with them."""
+        erasures = self._writer.execute("SELECT coalesce(max(n), 0) FROM erasures").fetchone()[0]
+        if erasures != self._erasures:
+            self._erasures = erasures
+            self._facet_ids.clear()
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -30,6 +30,9 @@ _TABLES = (
     " hi INTEGER NOT NULL, lo INTEGER NOT NULL, PRIMARY KEY (hour, facet, layer)) WITHOUT ROWID",
 )
 
+_ERASURES = "CREATE TABLE IF NOT EXISTS erasures (n INTEGER PRIMARY KEY, body BLOB NOT NULL)"
+"""Who was forgotten. The number of rows also tells whoever remembers facets by their ids that some may be gone."""
+
 _LOW_BITS = 30
 
 
@@ -47,7 +50,9 @@ def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
     try:
         _write_ahead(connection, busy_s)
         connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA secure_delete=ON")
         _migrate(connection, path)
+        connection.execute(_ERASURES)  # nothing, and no lock, where it is there
     except BaseException:
         connection.close()
         raise

@@ -90,7 +90,7 @@ def _book_receipts(
     placed: list[_Placed] = []
     for record, line in receipts:
         facet = facet_fields(record)
-        placed.append((record.id, record.at_s, facet_ids.get(facet) or _facet_id(connection, facet, facet_ids), line))
+        placed.append((record.id, record.at_s, facet_ids.get(facet) or facet_id(connection, facet, facet_ids), line))
     done = _in_portions(connection, _ADD_RECEIPTS, placed)
     counted: Iterable[tuple[_Placed, Counted]] = zip(placed, (record for record, _ in receipts), strict=True)
     if done.changed < len(placed):
@@ -115,6 +115,10 @@ def _add(connection: sqlite3.Connection, counted: Iterable[tuple[_Placed, Counte
         place = (hour_of(at_s), facet)
         tally = sums.get(place) or sums.setdefault(place, Tally())
         tally.add(record)
+    _add_tallies(connection, sums)
+
+
+def _add_tallies(connection: sqlite3.Connection, sums: dict[tuple[int, int], Tally]) -> None:
     _in_portions(connection, _ADD_SUMS, [(*place, *_columns(tally)) for place, tally in sums.items()])
     _in_portions(
         connection,
@@ -123,7 +127,8 @@ def _add(connection: sqlite3.Connection, counted: Iterable[tuple[_Placed, Counte
     )
 
 
-def _facet_id(connection: sqlite3.Connection, facet: tuple[str, ...], known: FacetIds) -> int:
+def facet_id(connection: sqlite3.Connection, facet: tuple[str, ...], known: FacetIds) -> int:
+    """The id of a facet, made if it is new."""
     if (found := known.get(facet)) is not None:
         return found
     if len(known) >= _MANY_FACETS:
@@ -172,3 +177,13 @@ def _in_portions(connection: sqlite3.Connection, statement: str, rows: Sequence[
 def _for_rows(statement: str, rows: int, columns: int) -> str:
     row = f"({', '.join('?' * columns)})"
     return statement.format(rows=", ".join([row] * rows))
+
+
+def carry_over(connection: sqlite3.Connection, moves: Iterable[tuple[Receipt, int, int]]) -> None:
+    """What these receipts add to the sums of one facet is taken from there and added to another's."""
+    sums: dict[tuple[int, int], Tally] = {}
+    for receipt, source, to in moves:
+        hour = hour_of(receipt.at_s)
+        sums.setdefault((hour, source), Tally()).take(receipt)
+        sums.setdefault((hour, to), Tally()).add(receipt)
+    _add_tallies(connection, sums)

@@ -63,19 +63,29 @@ class Tally(msgspec.Struct, kw_only=True):
             for layer, amount in receipt.saved.items():
                 self.saved[layer] = self.saved.get(layer, 0) + amount.pico
 
-    def merge(self, other: Tally) -> None:
-        self.requests += other.requests
-        self.calls += other.calls
-        self.input += other.input
-        self.output += other.output
-        self.cached += other.cached
-        self.estimated += other.estimated
-        self.unpriced += other.unpriced
-        self.spent += other.spent
-        self.would += other.would
-        self.own += other.own
+    def take(self, receipt: Counted) -> None:
+        """Undoes an ``add``, here or elsewhere."""
+        other = Tally()
+        other.add(receipt)
+        self.merge(other, -1)
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.requests or self.calls or self.spent or self.would or self.own or any(self.saved.values()))
+
+    def merge(self, other: Tally, times: int = 1) -> None:
+        self.requests += times * other.requests
+        self.calls += times * other.calls
+        self.input += times * other.input
+        self.output += times * other.output
+        self.cached += times * other.cached
+        self.estimated += times * other.estimated
+        self.unpriced += times * other.unpriced
+        self.spent += times * other.spent
+        self.would += times * other.would
+        self.own += times * other.own
         for layer, pico in other.saved.items():
-            self.saved[layer] = self.saved.get(layer, 0) + pico
+            self.saved[layer] = self.saved.get(layer, 0) + times * pico
 
 
 class Part(NamedTuple):

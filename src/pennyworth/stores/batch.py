@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from pennyworth.request import Key
 from pennyworth.stores.many import for_many, write_many
 from pennyworth.stores.removal import count_keys, drop_answers
@@ -30,7 +28,8 @@ _KEYS = (
     f" FROM keys AS k LEFT JOIN answers AS a ON a.n = k.answer WHERE k.{THESE_KEYS}"
 )
 _PUT_KEYS = (
-    "INSERT OR REPLACE INTO keys (n, key, answer, dead_s, created_s, asked_epoch, scope, model, asked_key, tags, read, head, mac)"
+    "INSERT OR REPLACE INTO keys (n, key, answer, dead_s, created_s, asked_epoch, scope, model, asked_key, tags, client, end_user,"
+    " read, head, mac)"
     " VALUES {rows}"
 )
 
@@ -79,10 +78,9 @@ def _put_keys(
 
 
 def _key_row(row: Row, answer: int, n: int, *, read: bool) -> tuple[object, ...]:
-    told = row.answer
-    tags = msgspec.json.encode(told.tags).decode() if told.tags else ""
-    facts = (told.created_s, told.asked_epoch, told.scope, told.model, told.key, tags)
-    return (n, row.key, answer, row.dead_s, *facts, read, row.head, row.mac)
+    told, facts = row.answer, row.facts
+    whose = (facts.scope, facts.model, told.key, facts.tags, facts.client, facts.end_user)
+    return (n, row.key, answer, row.dead_s, told.created_s, told.asked_epoch, *whose, read, row.head, row.mac)
 
 
 def _found(db: sqlite3.Connection, statement: str, values: Sequence[object]) -> Iterator[Any]:

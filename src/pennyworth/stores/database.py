@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,12 @@ class Database:
             raise self._failed(error) from error
         finally:
             roll_back(db)
+
+    def empty_log(self) -> None:
+        """Writes the log back into the file and cuts it to nothing, if nobody is reading it just now."""
+        if self._writer is not None:
+            with suppress(sqlite3.Error):
+                self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     def condemn(self, reason: str) -> None:
         """What was read shows that the file is broken: it is set aside when it is next opened."""

@@ -16,6 +16,7 @@ from pennyworth.ports import StoreUsage
 from pennyworth.request import Key
 from pennyworth.stores.s3fifo import S3Fifo
 from pennyworth.view import Control
+from pennyworth.whom import Whom
 
 _PER_KEY = 450
 """Bytes of memory a key costs besides its answer (measured: ``benchmarks/store.py``)."""
@@ -28,12 +29,13 @@ _SLICE = 500
 
 
 class MemoryStore:
-    """A ``Store`` in memory, bounded by entries (keys) and by bytes. Every operation is O(1), but for ``sweep``.
+    """A ``Store`` in memory, and a ``Forgets``, bounded by entries (keys) and by bytes. Every operation is O(1), but for ``sweep``.
 
     ``get`` takes no lock and may be called from any thread; writers exclude each other.
     """
 
     immediate = True
+    place = "answers"
 
     def __init__(self, max_entries: int, max_bytes: int) -> None:
         self._max_entries = max_entries
@@ -69,6 +71,18 @@ class MemoryStore:
             await asyncio.sleep(0)
         return removed
 
+    def count(self, whom: Whom) -> int:
+        return len(self._of(whom))
+
+    def forget(self, whom: Whom) -> int:
+        """From whatever thread."""
+        with self._writing:
+            theirs = self._of(whom)
+            for kept in theirs:
+                self._kept.remove(kept.key)
+                self._let_go(kept)
+        return len(theirs)
+
     def usage(self) -> StoreUsage:
         return StoreUsage(
             entries=len(self._kept),
@@ -88,6 +102,10 @@ class MemoryStore:
                 self._kept.remove(kept.key)
                 self._let_go(kept)
         return len(doomed)
+
+    def _of(self, whom: Whom) -> list[Kept]:
+        keys = self._kept.keys()
+        return [kept for key in keys if (kept := self._kept.peek(key)) and whom.asked(kept.answer)]
 
     def _shared(self, kept: Kept) -> Kept:
         """The same, with the copy of its answer that is already here, if there is one; counted in."""

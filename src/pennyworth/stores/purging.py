@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
+from pennyworth.stores.cover import Marks
 from pennyworth.stores.removal import CANDIDATE, SOURCE, Candidate, Removal
 from pennyworth.stores.schema import all_of, load_totals
 from pennyworth.view import Control
@@ -23,7 +24,7 @@ _SLICE_END = "SELECT max(n) FROM (SELECT n FROM keys WHERE n > ? ORDER BY n LIMI
 _SELECTED = "EXISTS (SELECT 1 FROM temp.purges WHERE epoch > k.asked_epoch AND name "
 _KILLED = f"""{_GATHER} k.n > ? AND k.n <= ? AND (k.created_s < ? OR k.asked_epoch < ? AND (
     {_SELECTED} IN ('all:', 'model:' || k.model, 'scope:' || k.scope, 'key:' || k.asked_key,
-                    'key:' || lower(hex(substr(k.key, 1, 8)))))
+                    'key:' || lower(hex(substr(k.key, 1, 8))), 'client:' || k.client, 'user:' || k.end_user))
     OR k.tags <> '' AND {_SELECTED} IN (SELECT 'tag:' || value FROM json_each(k.tags)))))"""  # noqa: S608
 """``Control.kills``, where the purges stand in a table."""
 
@@ -41,11 +42,17 @@ def selects_the_same(one: Control, other: Control) -> bool:
     return one.purges == other.purges and one.older_than_s == other.older_than_s
 
 
-def prepare(db: sqlite3.Connection, control: Control) -> None:
-    """Before the first slice."""
+def prepare(db: sqlite3.Connection, control: Control, marks: Marks) -> None:
+    """Before the first slice. Names stand beside keys in clear or covered, by what was on when the row was written."""
     db.execute(_PURGES)
     db.execute("DELETE FROM temp.purges")
-    db.executemany("INSERT INTO temp.purges VALUES (?, ?)", control.purges.items())
+    covered = {_covered(name, marks): epoch for name, epoch in control.purges.items()}
+    db.executemany("INSERT INTO temp.purges VALUES (?, ?)", (control.purges | covered).items())
+
+
+def _covered(name: str, marks: Marks) -> str:
+    kind, _, value = name.partition(":")
+    return name if kind in ("all", "key") else f"{kind}:{marks(kind, value)}"
 
 
 def remove_killed(db: sqlite3.Connection, control: Control, after: int) -> tuple[int, int | None]:

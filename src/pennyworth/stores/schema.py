@@ -64,22 +64,36 @@ DROP TABLE tags;
 and a third of the pages are fewer to write. That a key is there once is seen to by whoever writes. Of version 1's nine indices only that on ``dead_s`` is left: they cost more than half of each put, for purges,
 and a purge can as well look at all keys in turn."""
 
+_WHOSE = """
+ALTER TABLE keys ADD COLUMN client TEXT NOT NULL DEFAULT '';
+ALTER TABLE keys ADD COLUMN end_user TEXT NOT NULL DEFAULT '';
+CREATE TABLE salts (scope TEXT PRIMARY KEY, salt BLOB NOT NULL) WITHOUT ROWID;
+"""
+"""Version 3: who asked, so that they can be forgotten, and the salts of encrypted scopes."""
+
 _SETTINGS = (
+    "secure_delete = ON",
     "synchronous = NORMAL",
     "cache_size = -4096",
     "temp_store = MEMORY",
     "wal_autocheckpoint = 4000",
     "journal_size_limit = 33554432",
 )
-"""NORMAL: a power cut may lose the last puts, never break the file. A log of 16 MB instead of 4: a quarter less CPU a put,
+"""What is deleted is overwritten. NORMAL: a power cut may lose the last puts, never break the file. A log of 16 MB instead of 4: a quarter less CPU a put,
 because the scattered pages of the indices are copied back less often."""
 
-SCHEMA = Schema("cache", 0x50575354, (_FIRST, _SMALL_ROWS), _SETTINGS)
+SCHEMA = Schema("cache", 0x50575354, (_FIRST, _SMALL_ROWS, _WHOSE), _SETTINGS)
 
 READ = """SELECT k.head, k.mac, k.read, k.scope, a.body
           FROM keys AS k JOIN answers AS a ON a.n = k.answer WHERE substr(k.key, 1, 8) = substr(?1, 1, 8) AND k.key = ?1"""
+READ_SALTED = """SELECT k.head, k.mac, k.read, k.scope, a.body, s.salt
+                 FROM keys AS k JOIN answers AS a ON a.n = k.answer LEFT JOIN salts AS s ON s.scope = k.scope
+                 WHERE substr(k.key, 1, 8) = substr(?1, 1, 8) AND k.key = ?1"""
 THESE_KEYS = """n IN (SELECT found.n FROM (VALUES {rows}) JOIN keys AS found
                 ON substr(found.key, 1, 8) = substr(column1, 1, 8) AND found.key = column1)"""
+WHOSE = {"user": "end_user", "client": "client", "scope": "scope"}
+"""The column beside a key by which somebody's answers are found."""
+
 TOTALS = "SELECT entries, newcomers, bytes, evictions FROM totals"
 
 

@@ -17,8 +17,9 @@ from pennyworth.outcome import Kept
 from pennyworth.ports import StoreUsage
 from pennyworth.request import Key
 from pennyworth.stores.backlog import Backlog
+from pennyworth.stores.cover import Cover
 from pennyworth.stores.database import Database
-from pennyworth.stores.schema import READ, SCHEMA, TOTALS, totals_of
+from pennyworth.stores.schema import READ, READ_SALTED, SCHEMA, TOTALS, totals_of
 from pennyworth.stores.seal import Seal
 from pennyworth.stores.writer import Writer
 from pennyworth.view import Control
@@ -40,6 +41,7 @@ class SqliteStore:
     Args:
         secret: authenticates the rows; the same in all processes that share the file.
         max_entries, max_bytes: bounds over all processes: keys, and bytes of rows with their indices.
+        cover: how answers lie in the file; in clear without one.
         backlog_bytes: puts not written yet may take so much memory; beyond it they are dropped and counted.
         on_trouble: told once, in words, when a file is set aside or writing fails; from any thread.
 
@@ -60,13 +62,15 @@ class SqliteStore:
         max_entries: int,
         max_bytes: int,
         *,
+        cover: Cover | None = None,
         backlog_bytes: int = 32 * 2**20,
         on_trouble: Callable[[str], None] = _no_report,
     ) -> None:
         self.dropped = 0
         self.damaged = 0
         self._usage = StoreUsage(entries=0, bytes=0, max_entries=max_entries, max_bytes=max_bytes, evictions=0)
-        self._seal = Seal(secret)
+        self._seal = Seal(secret, cover)
+        self._read_sql = READ_SALTED if self._seal.cover.salted else READ
         self._backlog = Backlog(backlog_bytes)
         self._database = Database(path, SCHEMA, on_trouble, _READ_S, _WRITE_S)
         self._writer = Writer(self._database, self._seal, self._backlog, max_entries, max_bytes)
@@ -124,11 +128,11 @@ class SqliteStore:
         await asyncio.to_thread(self._writer.join, _CLOSE_S)
 
     def _read(self, key: Key) -> Kept | None:
-        row = self._database.read(READ, (key,))
+        row = self._database.read(self._read_sql, (key,))
         if row is None:
             return None
-        head, mac, read, scope, body = row
-        kept = self._seal.open(key, head, mac, scope, body)
+        head, mac, read, *rest = row
+        kept = self._seal.open(key, head, mac, *rest)
         if kept is None:
             self.damaged += 1
         elif not read:

@@ -17,9 +17,11 @@ from pennyworth.request import Key
 from pennyworth.stores import purging
 from pennyworth.stores.backlog import Backlog
 from pennyworth.stores.batch import write
+from pennyworth.stores.cover import NO_SALTS, Salts
 from pennyworth.stores.database import Database
 from pennyworth.stores.eviction import Limits, evict, mark_read
 from pennyworth.stores.opening import DamagedError
+from pennyworth.stores.salts import salts_of
 from pennyworth.stores.schema import PER_KEY, TOTALS, load_totals, totals_of
 from pennyworth.stores.seal import Seal
 from pennyworth.view import Control
@@ -134,7 +136,7 @@ class Writer(threading.Thread):
             full = len(batch) == _BATCH
 
     def _write(self, batch: list[Kept]) -> None:
-        sealed = self._seal.close(batch)
+        sealed = self._seal.close(batch, self._salts(batch))
         self.lost += len(batch) - len(sealed)
         fitting = [row for row in sealed if row.size + PER_KEY <= self._limits.bytes]
         with self._database.transaction() as db:
@@ -147,6 +149,13 @@ class Writer(threading.Thread):
         self._backlog.done(batch)
         if self._swept and not purging.selects_the_same(self._control, _KILLS_NOTHING):
             self._swept = not any(self._control.kills(row.answer, row.key.hex()) for row in fitting)
+
+    def _salts(self, batch: list[Kept]) -> Salts:
+        cover = self._seal.cover
+        if not (cover.salted and batch):
+            return NO_SALTS
+        with self._database.transaction() as db:
+            return salts_of(db, {cover.name("scope", kept.answer.scope) for kept in batch})
 
     def _write_marks(self) -> None:
         """Of reads that no put came after: another process's puts may push out what they deserve to keep."""
@@ -195,7 +204,7 @@ class Writer(threading.Thread):
 
     def _sweep_killed(self, control: Control) -> int:
         with self._database.transaction() as db:
-            purging.prepare(db, control)
+            purging.prepare(db, control, self._seal.marks)
         swept = 0
         after: int | None = 0
         while after is not None:
@@ -203,4 +212,6 @@ class Writer(threading.Thread):
             with self._database.transaction() as db:
                 removed, after = purging.remove_killed(db, control, after)
             swept += removed
+        if swept:
+            self._database.empty_log()  # it still holds the pages as they were
         return swept
