@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "explain": "Tell one receipt as a story: who answered, why, and what it cost.",
         "purge": "Forget kept answers.",
         "keys": "Make, list, rotate and revoke the keys that callers show.",
+        "forget": "Erase one end user, key or scope.",
         "prices": "What a model costs, and how we know.",
         "check": "Look a configuration over before it is used.",
         "replay": "Send a file of questions through a gateway, or forecast what it would save.",

@@ -20,6 +20,7 @@ from pennyworth.engine.passage import Reply
 from pennyworth.errors import RequestError, StoreError
 from pennyworth.server.admin_changes import Changes
 from pennyworth.server.admin_desk import Desk
+from pennyworth.server.admin_forget import Forgetting
 from pennyworth.server.admin_guard import Guard
 from pennyworth.server.admin_json import error_body, reply
 from pennyworth.server.admin_keys import Keys
@@ -34,7 +35,7 @@ _STOP_S = 2
 def admin_app(desk: Desk) -> ASGIApp:
     """The whole port as an ASGI application, guarded."""
     app = Starlette(
-        routes=_routes(Reading(desk), Changes(desk), Keys(desk)),
+        routes=_routes(Reading(desk), Changes(desk), Keys(desk), Forgetting(desk)),
         exception_handlers={
             HTTPException: _http_problem,
             RequestError: _request_problem,
@@ -46,7 +47,7 @@ def admin_app(desk: Desk) -> ASGIApp:
     return Guard(app, desk.plan)
 
 
-def _routes(reading: Reading, changes: Changes, keys: Keys) -> list[BaseRoute]:
+def _routes(reading: Reading, changes: Changes, keys: Keys, forgetting: Forgetting) -> list[BaseRoute]:
     routes = [
         Route("/api/v1/cache/stats", reading.stats),
         Route("/api/v1/receipts", reading.receipts),
@@ -61,6 +62,7 @@ def _routes(reading: Reading, changes: Changes, keys: Keys) -> list[BaseRoute]:
         Route("/api/v1/keys", keys.all, methods=["GET", "POST"]),
         Route("/api/v1/keys/{name}/rotate", keys.rotate, methods=["POST"]),
         Route("/api/v1/keys/{name}/revoke", keys.revoke, methods=["POST"]),
+        Route("/api/v1/forget", forgetting.forget, methods=["GET", "POST"]),
         Route("/metrics", reading.metrics),
         Route("/healthz", reading.healthz),
         Route("/readyz", reading.readyz),

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from pennyworth.decide.keys import Seal
+from pennyworth.forgetting import Eraser
 from pennyworth.plan import KeySet, Plan
 from pennyworth.ports import Clock, ControlRow, KeyBook
 from pennyworth.server.admin_books import BookReader
@@ -33,11 +34,13 @@ class Applied(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """What the workers share and this port changes. ``seal``: how the key book knows a secret."""
+    """What the workers share and this port changes. ``seal``: how the key book knows a secret.
+    ``eraser``: forgets people."""
 
     control: ControlRow
     keybook: KeyBook
     seal: Seal
+    eraser: Eraser
 
 
 class Desk:
@@ -49,6 +52,7 @@ class Desk:
         self.books = books
         self.clock = clock
         self.seal = shared.seal
+        self.eraser = shared.eraser
         self._control = shared.control
         self._keybook = shared.keybook
         # A thread for these rows alone: slow questions to the ledger must not keep the kill switch waiting.

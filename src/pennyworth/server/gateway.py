@@ -12,6 +12,7 @@ from pennyworth.assemble import Report, open_control, open_folder, open_keybook,
 from pennyworth.decide.keys import sealer
 from pennyworth.engine.clock import SystemClock
 from pennyworth.errors import ConfigError, StoreError
+from pennyworth.forgetting import open_eraser
 from pennyworth.plan import KeySet, Plan
 from pennyworth.server.admin import admin_server
 from pennyworth.server.admin_books import BookReader
@@ -32,7 +33,7 @@ async def serve_alone(plan: Plan, doors: Doors, report: Report, stop: Stop, read
         runtime = open_runtime(plan, report)
     try:
         worker, parts = Worker(runtime, "w0"), runtime.parts
-        shared = Shared(parts.control, parts.keybook, sealer(parts.keyring))
+        shared = Shared(parts.control, parts.keybook, sealer(parts.keyring), parts.eraser)
         desk = Desk(plan, Alone(worker), shared, BookReader(parts.ledger, parts.folder), runtime.state.clock)
         async with admin_server(desk, doors.admin):
             ready(parts.control.read(), parts.keybook.read())
@@ -49,10 +50,12 @@ async def serve_fleet(plan: Plan, doors: Doors, report: Report, stop: Stop, read
             ledger = opened.enter_context(closing(open_ledger(plan)))
             control = opened.enter_context(closing(open_control(plan)))
             keybook = opened.enter_context(closing(open_keybook(plan)))
-            seal = sealer(open_keyring(plan))
+            keyring = open_keyring(plan)
         folder = opened.enter_context(closing(open_folder(plan, ledger, report)))
+        eraser = open_eraser(plan, keyring, ledger, folder)
+        shared = Shared(control, keybook, sealer(keyring), eraser)
         fleet = Fleet(plan, doors.public, report)
-        desk = Desk(plan, fleet, Shared(control, keybook, seal), BookReader(ledger, folder), SystemClock())
+        desk = Desk(plan, fleet, shared, BookReader(ledger, folder), SystemClock())
         await fleet.start()
         try:
             async with admin_server(desk, doors.admin):

@@ -32,6 +32,7 @@ class PublicDoor:
         self._state = engine.state
         self._keyring = keyring
         self._reception = Reception(self._state.plan, self._state.tenants, keyring)
+        self._state.forgetful.append(self._receive_anew)
 
     def preview(self, asked: Asked) -> Reply | None:
         head = asked.head
@@ -88,8 +89,11 @@ class PublicDoor:
     def _current(self) -> Reception:
         """Who is let in now; what was remembered of others goes with them."""
         if self._reception.tenants is not self._state.tenants:
-            self._reception = Reception(self._state.plan, self._state.tenants, self._keyring)
+            self._receive_anew()
         return self._reception
+
+    def _receive_anew(self) -> None:
+        self._reception = Reception(self._state.plan, self._state.tenants, self._keyring)
 
     def _refused(self, caller: Caller, error: RequestError) -> Reply:
         no = Refuse(error.status, error.code, error.message)
