@@ -229,18 +229,17 @@ def test_in_words_it_says_what_went_what_is_out_of_reach_and_who_was_forgotten(
         traces(gateway)
     where = ("--state-dir", str(tmp_path))
     assert run(["forget", "--list", *where]) == 0
-    assert "Nobody was forgotten here." in capsys.readouterr().out
+    assert "Nobody was forgotten here." in " ".join(capsys.readouterr().out.split())
     assert run(["forget", "--user", ALICE, "--dry-run", *where]) == 0
-    assert (
-        "would change 4 receipts, 0 journal, 0 damaged files, 3 answers. Nothing was changed."
-        in capsys.readouterr().out
+    assert "would change 4 receipts, 0 journal, 0 damaged files, 3 answers. Nothing was changed." in " ".join(
+        capsys.readouterr().out.split()
     )
     assert run(["forget", "--user", ALICE, *where]) == 0
-    said = capsys.readouterr().out
+    said = " ".join(capsys.readouterr().out.split())
     assert "4 receipts, 0 journal, 0 damaged files, 3 answers" in said
     assert "Out of reach: what providers keep of it in their own logs" in said
     assert ALICE not in said
     assert run(["forget", "--list", *where]) == 0
-    listed = capsys.readouterr().out
+    listed = " ".join(capsys.readouterr().out.split())
     assert pseudonym(tmp_path) in listed
     assert ALICE not in listed
