@@ -12,7 +12,6 @@ import msgspec
 
 from pennyworth.decide.key import Keyring
 from pennyworth.decide.keys import sealer
-from pennyworth.decide.lifetime import compile_rules
 from pennyworth.engine.background import Background
 from pennyworth.engine.books import Books
 from pennyworth.engine.clock import SystemClock
@@ -23,6 +22,7 @@ from pennyworth.engine.off import NoSimilar
 from pennyworth.engine.pilot import Pilot
 from pennyworth.engine.state import State
 from pennyworth.engine.tenancy import Tenancy
+from pennyworth.engine.terms import Terms, make_terms
 from pennyworth.engine.triage import Triage
 from pennyworth.forgetting import Eraser, open_eraser
 from pennyworth.ledgers.folder import JournalFolder
@@ -75,7 +75,6 @@ class Parts(msgspec.Struct, frozen=True):
     keybook: KeyBook
     journal: Journal
     ledger: Ledger
-    prices: PriceBook
     upstream: Upstream
     keyring: Keyring
     eraser: Eraser
@@ -85,15 +84,14 @@ class Parts(msgspec.Struct, frozen=True):
 class Runtime:
     """An engine with everything under it, started and closed together, inside one event loop."""
 
-    def __init__(self, plan: Plan, parts: Parts, worker: str, report: Report, clock: Clock) -> None:
+    def __init__(self, terms: Terms, parts: Parts, worker: str, report: Report, clock: Clock) -> None:
         self.parts = parts
-        self.state = State(plan, parts.control.read(), clock, parts.keyring.derive("chance"), report)
+        self.state = State(terms, parts.control.read(), clock, parts.keyring.derive("chance"), report)
         self.tenancy = Tenancy(self.state, parts.keybook, sealer(parts.keyring))
         lookup = Lookup(self.state, parts.store)
-        books = Books(self.state, parts.journal, parts.prices, parts.keyring, worker)
+        books = Books(self.state, parts.journal, parts.keyring, worker)
         similar = NoSimilar()
-        rules = compile_rules(plan.lifetimes, plan.default_lifetime)
-        keeper = Keeper(self.state, parts.store, similar, parts.control, rules, parts.keyring)
+        keeper = Keeper(self.state, parts.store, similar, parts.control, parts.keyring)
         pilot = Pilot(self.state, parts.upstream, books, lookup, keeper)
         self.engine = Engine(self.state, Triage(parts.keyring), lookup, similar, books, keeper, pilot)
         self._background = Background(self.state, parts.control, parts.store, self.tenancy)
@@ -103,9 +101,17 @@ class Runtime:
             self.parts.folder.start()
         self._background.start()
 
-    def adopt(self, plan: Plan) -> None:
-        """Goes by another configuration from the next request on; those in flight keep the Plan they began with."""
-        self.tenancy.adopt(plan)
+    def prepare(self, plan: Plan) -> Terms:
+        """All that another Plan needs, made beside what serves: what can be refused of it is refused here.
+
+        Raises:
+            ConfigError: an overlay or a pattern that cannot be used. Nothing has changed then.
+        """
+        return make_terms(plan, open_prices(plan), self.state.terms)
+
+    def adopt(self, terms: Terms) -> None:
+        """What begins from now on goes by these; what is under way keeps those it began with. It cannot fail."""
+        self.tenancy.adopt(terms)
 
     async def close(self) -> None:
         """Ends what is in flight, then everything else; the journal last, so that every receipt is in it."""
@@ -130,8 +136,9 @@ def open_runtime(
     Raises:
         ConfigError: the state directory cannot be used, a store is newer than this program, an overlay is wrong.
     """
+    terms = make_terms(plan, open_prices(plan))
     parts = _parts(plan, report, worker, upstream)
-    return Runtime(plan, parts, worker, report, clock or SystemClock())
+    return Runtime(terms, parts, worker, report, clock or SystemClock())
 
 
 def open_prices(plan: Plan) -> PriceBook:
@@ -153,7 +160,6 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
             keybook=keybook,
             journal=MemoryJournal(memory),
             ledger=memory,
-            prices=open_prices(plan),
             upstream=upstream or HttpUpstream(),
             keyring=keyring,
             eraser=Eraser(keyring, (memory, near), memory, lambda: None),
@@ -169,7 +175,6 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
         keybook=open_keybook(plan),
         journal=journal,
         ledger=ledger,
-        prices=open_prices(plan),
         keyring=keyring,
         eraser=open_eraser(plan, keyring, ledger, folder),
         folder=folder,

@@ -103,7 +103,8 @@ class Changes(RuleBasedStateMachine):
         keys = (ClientKey(name="b", secret=Secret(CONFIGURED), scope="b"),) if configured else ()
         teams = (Team(name="t", allowance=SMALL),) if team else ()
         self.now_plan = (configured, team, everyone)
-        self.runtime.adopt(replace(self.runtime.state.plan, keys=keys, teams=teams, everyone=everyone))
+        plan = replace(self.runtime.state.plan, keys=keys, teams=teams, everyone=everyone)
+        self.runtime.adopt(self.runtime.prepare(plan))
 
     @invariant()
     def everyone_is_let_in_who_should_be_and_nobody_else(self) -> None:

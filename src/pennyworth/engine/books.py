@@ -10,15 +10,15 @@ from cachebox import LRUCache
 
 from pennyworth.decide import forget, savings, tokens
 from pennyworth.decide.key import Keyring
-from pennyworth.decide.tariff import Tariff, tariff
 from pennyworth.engine.passage import Passage
+from pennyworth.engine.rates import Rate
 from pennyworth.engine.state import State
 from pennyworth.engine.watch import Watch
 from pennyworth.errors import StoreError
-from pennyworth.money import ZERO, Basis, Money, Price, Usage
+from pennyworth.money import ZERO, Basis, Money, Usage
 from pennyworth.outcome import Answer, AttemptNote, Ending, Intent, Latency, Outcome, Receipt, Served
 from pennyworth.plan import Target
-from pennyworth.ports import Journal, PriceBook
+from pennyworth.ports import Journal
 from pennyworth.request import Caller, Request
 from pennyworth.view import View
 
@@ -28,18 +28,11 @@ _BYTES_PER_TOKEN = 4
 images, whose bytes are no text, and is looked at."""
 
 
-class _Rate(NamedTuple):
-    """A target's latest price and the tariff made of it."""
-
-    price: Price
-    tariff: Tariff
-
-
 class _Worth(NamedTuple):
     """The money of giving a kept answer once more, as long as its tokens and its price are these."""
 
     usage: Usage | None
-    rate: _Rate | None
+    rate: Rate | None
     money: savings.Books
 
 
@@ -57,14 +50,12 @@ class Books:
     """Prices what happened and acknowledges it in the journal. A journal that refuses fails no request: the receipt
     is still counted, and the fact is on the next receipt and in a metric."""
 
-    def __init__(self, state: State, journal: Journal, prices: PriceBook, keyring: Keyring, worker: str) -> None:
+    def __init__(self, state: State, journal: Journal, keyring: Keyring, worker: str) -> None:
         self._state = state
         self._journal = journal
-        self._prices = prices
         self._keyring = keyring
         self._worker = worker
         self._ids = itertools.count()
-        self._rates: LRUCache[str, _Rate] = LRUCache(10_000)
         self._worths: LRUCache[tuple[str, Served, str], _Worth] = LRUCache(2_000)
         self._watch = Watch(state.counters)
         self._run = os.urandom(4).hex()
@@ -75,7 +66,7 @@ class Books:
 
     def intend(self, p: Passage, target: Target) -> None:
         """Acknowledges that a call is about to be paid for."""
-        spent, basis = self._cost(target, Usage(input=_about(p.request)), "estimated")
+        spent, basis = self._cost(p, target, Usage(input=_about(p.request)), "estimated")
         caller = p.request.caller
         intent = Intent(
             id=p.id,
@@ -106,7 +97,7 @@ class Books:
         usage, basis = self._usage(p, outcome)
         if basis == "metered":
             self._watch.look(p, target, outcome)
-        spent, basis = self._cost(target, usage, basis) if usage else (ZERO, basis)
+        spent, basis = self._cost(p, target, usage, basis) if usage else (ZERO, basis)
         return AttemptNote(
             target=target.name,
             status=outcome.status,
@@ -151,7 +142,8 @@ class Books:
     def _money(self, p: Passage, end: _End) -> savings.Books:
         if end.answer is None or p.attempts:
             return self._reckon(p, end)
-        name, rate = (end.answer.id, end.served, p.target.name), self._rate(p.target)
+        name = (end.answer.id, end.served, p.target.name)
+        rate = p.terms.rates.rate(p.target, self._state.clock.wall_s())
         worth = self._worths.get(name)
         if worth is None or worth.rate is not rate or worth.usage != end.usage:
             worth = _Worth(end.usage, rate, self._reckon(p, end))
@@ -163,7 +155,7 @@ class Books:
         would, would_basis = spent, basis
         if end.usage is not None and end.served != "none" and not _direct(p, end):
             would_basis = basis if end.served == "upstream" else "metered"
-            would, would_basis = self._cost(p.target, end.usage, would_basis)
+            would, would_basis = self._cost(p, p.target, end.usage, would_basis)
         return savings.books(end.served, would_have_cost=would, spent=spent, would_basis=would_basis, basis=basis)
 
     def _receipt(self, p: Passage, end: _End, money: savings.Books) -> Receipt:
@@ -201,7 +193,7 @@ class Books:
             team=request.caller.team,
             end_user=self._keyring.end_user(request) if request.end_user else "",
             latency=_latency(p, self._state.clock.mono_ns()),
-            price_source=self._source(p.target) if money.would_have_cost.pico else "",
+            price_source=p.terms.rates.source(p.target) if money.would_have_cost.pico else "",
             plan=view.plan.digest,
         )
 
@@ -235,27 +227,9 @@ class Books:
             input=tokens.estimate_request(p.request.fields), output=tokens.estimate_tokens(outcome.text)
         ), "estimated"
 
-    def _cost(self, target: Target, usage: Usage, basis: Basis) -> tuple[Money, Basis]:
-        made = self._rate(target)
-        return (made.tariff.cost(usage), basis) if made else (ZERO, "unpriced")
-
-    def _rate(self, target: Target) -> _Rate | None:
-        """The target's price now, ready to charge with. The book is asked each time: prices change by the second."""
-        provider = target.provider
-        price = target.price or self._prices.price(
-            provider.price_provider or provider.name, target.model, self._state.clock.wall_s()
-        )
-        if price is None:
-            return None
-        last = self._rates.get(target.name)
-        if last is None or last.price is not price:
-            last = _Rate(price, tariff(price))
-            self._rates.insert(target.name, last)
-        return last
-
-    def _source(self, target: Target) -> str:
-        last = self._rates.get(target.name)
-        return last.price.source if last else ""
+    def _cost(self, p: Passage, target: Target, usage: Usage, basis: Basis) -> tuple[Money, Basis]:
+        """By the prices the request began with, as they are now."""
+        return p.terms.rates.cost(target, usage, basis, self._state.clock.wall_s())
 
     def _write(self, notes: list[str], record: Intent | Receipt) -> None:
         try:

@@ -77,7 +77,7 @@ class Engine:
         permit = None if grant is not None and grant.any_model else self._permits.of(grant, case, view)
         if permit is not None and permit.barred is not None:
             return self.refuse(request.caller, view, permit.barred, request.model, reason=permit.barred.code)
-        p = Passage(self._books.next_id(view.wall_s), view, case)
+        p = Passage(self._books.next_id(view.wall_s), view, case, self.state.terms)
         if permit is not None:
             p.fallbacks, p.alone = permit.fallbacks, permit.alone
         if case.verdict.why == "sampled" and p.exact is not None:

@@ -8,7 +8,6 @@ import msgspec
 
 from pennyworth.decide import cacheable, invalidate, lifetime
 from pennyworth.decide.key import Keyring
-from pennyworth.decide.lifetime import Rules
 from pennyworth.engine.passage import Passage
 from pennyworth.engine.state import State
 from pennyworth.errors import StoreError
@@ -20,17 +19,13 @@ from pennyworth.wire import chat
 
 
 class Keeper:
-    def __init__(
-        self, state: State, store: Store, similar: Similar, control: ControlRow, rules: Rules, keyring: Keyring
-    ) -> None:
+    def __init__(self, state: State, store: Store, similar: Similar, control: ControlRow, keyring: Keyring) -> None:
         self._state = state
         self._keyring = keyring
         self._store = store
         self._similar = similar
         self._control = control
-        self._rules = rules
         self._keyring = keyring
-        self._kinds = {kind.name: kind for kind in (*rules.classes, rules.default)}
 
     async def keep(self, p: Passage, outcome: Outcome) -> None:
         """Puts the reply under the passage's keys, if it may be kept. Never raises for a store that fails."""
@@ -48,7 +43,7 @@ class Keeper:
         if not verdict.kept or p.under is None:
             self._state.not_kept(verdict.reason)
             return
-        kind = lifetime.on_route(lifetime.classify(chat.question(p.request), self._rules), p.route)
+        kind = lifetime.on_route(lifetime.classify(chat.question(p.request), p.terms.rules), p.route)
         now = self._state.clock.wall_s()
         expires = lifetime.expires(kind, now, 1, now, p.view.plan.cache)
         if expires <= now:
@@ -59,7 +54,7 @@ class Keeper:
     async def renew(self, p: Passage, kept: Kept) -> None:
         """A question asked often earns life: the kept entry is put again with a later expiry."""
         asks = self._state.asked_again(kept.key, kept.asks)
-        kind = self._kinds.get(kept.answer.kind)
+        kind = p.terms.kinds.get(kept.answer.kind)
         if kind is None or asks % max(1, p.view.plan.cache.earn_after):
             return
         asked = msgspec.structs.replace(kept, asks=asks)

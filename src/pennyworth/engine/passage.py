@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pennyworth.engine.terms import Terms
 from pennyworth.engine.triage import Case
 from pennyworth.outcome import AttemptNote, Kept, Receipt
 from pennyworth.request import Key
@@ -12,6 +13,7 @@ class Passage:
     """Filled in stage by stage, read at settling. ``receipt`` is set once and then stands.
 
     Attributes:
+        terms: those it began with: its prices and lifetimes.
         exact: the key of its very wording; ``name``, how people write it. ``under``: the key its answer is kept under.
         stale: an expired answer that may stand in for a failing provider.
         attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
@@ -44,14 +46,16 @@ class Passage:
         "shares",
         "stale",
         "target",
+        "terms",
         "ttl_s",
         "under",
         "verdict",
         "view",
     )
 
-    def __init__(self, id: str, view: View, case: Case) -> None:
+    def __init__(self, id: str, view: View, case: Case, terms: Terms) -> None:
         self.id = id
+        self.terms = terms
         self.request = case.request
         self.view = view
         self.target = self.answering = case.target

@@ -10,14 +10,14 @@ from cachebox import LRUCache
 
 from pennyworth.engine.counters import Counters
 from pennyworth.engine.health import Healths
+from pennyworth.engine.terms import Terms
 from pennyworth.outcome import Receipt
-from pennyworth.plan import Plan
 from pennyworth.ports import Clock
 from pennyworth.view import Control, Tenants, View
 
 
 class State:
-    """Plan, control row, tenants, counters and how often each kept question was asked.
+    """The terms (the Plan among them), control row, tenants, counters and how often each kept question was asked.
 
     ``forgetful``: those who remember what was asked or answered, to be told to drop it after a purge.
 
@@ -26,9 +26,9 @@ class State:
     """
 
     def __init__(
-        self, plan: Plan, control: Control, clock: Clock, seed: bytes, report: Callable[[str, str], None]
+        self, terms: Terms, control: Control, clock: Clock, seed: bytes, report: Callable[[str, str], None]
     ) -> None:
-        self.plan = plan
+        self.adopt(terms)
         self.control = control
         self.tenants = Tenants()
         self.clock = clock
@@ -40,6 +40,11 @@ class State:
         self._report = report
         self._asks: LRUCache[bytes, int] = LRUCache(20_000)
         self._sampled: LRUCache[bytes, bool] = LRUCache(20_000)
+
+    def adopt(self, terms: Terms) -> None:
+        """What begins from now on is served by these terms."""
+        self.terms = terms
+        self.plan = terms.plan
 
     def snapshot(self) -> View:
         return View(

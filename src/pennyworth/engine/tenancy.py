@@ -5,8 +5,9 @@ from __future__ import annotations
 from pennyworth.decide.keys import Seal
 from pennyworth.decide.tenants import tenants_of
 from pennyworth.engine.state import State
+from pennyworth.engine.terms import Terms
 from pennyworth.errors import StoreError
-from pennyworth.plan import KeySet, Plan
+from pennyworth.plan import KeySet
 from pennyworth.ports import KeyBook
 
 
@@ -22,9 +23,9 @@ class Tenancy:
         self._seal = seal
         self._apply(book.read())
 
-    def adopt(self, plan: Plan) -> None:
+    def adopt(self, terms: Terms) -> None:
         """Another configuration, from the next request on. What was remembered of callers is forgotten."""
-        self._state.plan = plan
+        self._state.adopt(terms)
         self._apply(self._keys)
 
     def look(self) -> None:

@@ -118,7 +118,7 @@ def take(runtime: Runtime, *, worker: str, started_s: float, in_flight: int) -> 
         near=_near(store).usage(),
         shared=_shared_usage(store),
         store_trouble=_trouble(store),
-        price_warnings=tuple(runtime.parts.prices.warnings(now_s)),
+        price_warnings=tuple(state.terms.rates.book.warnings(now_s)),
         counters=summed([state.counters]),
         targets=tuple(state.healths.seen(asyncio.get_running_loop().time())),
     )
