@@ -44,6 +44,12 @@ def problems(path: str | None, env: Mapping[str, str]) -> list[ConfigError]:
     return reading.errors
 
 
+def legible(path: str | None, env: Mapping[str, str]) -> Plan:
+    """The Plan as far as it can be read, for who only wants to find a running gateway: what is wrong in it stands at
+    its default. Nothing is to be served by it."""
+    return _read(Reading(env), path)
+
+
 def interpret(data: Mapping[str, object], env: Mapping[str, str]) -> Plan:
     """``load`` for a document that is parsed already."""
     reading = Reading(env)
