@@ -56,6 +56,10 @@ def provider(**more: Any) -> dict[str, Any]:
             ["models.m.price: changed"],
         ),
         ({"models": {}}, ["models.m: removed"]),
+        ({"keys": {"ci": BEFORE["keys"]["ci"] | {"models": ["m"]}}}, ["keys.ci.models: * → m"]),
+        ({"everyone": {"tokens_per_minute": 7}}, ["everyone.tokens_per_minute: 0 → 7"]),
+        ({"teams": {"t": {}}}, ["teams.t: added"]),
+        ({"providers": provider(calls={"tries": 1})}, ["providers.openai.calls.tries: 3 → 1"]),
         (
             {"routes": [BEFORE["routes"][0] | {"ttl": "2h", "switches": {"exact": 50}}]},
             ["routes.r.switches.exact: off → 50 %", "routes.r.ttl: 1h → 2h"],

@@ -3,10 +3,14 @@
 import os
 import sys
 
-from pennyworth.config import load, with_sandbox
+from pennyworth.config import Source, with_sandbox
+from pennyworth.plan import Plan
 from pennyworth.server.run import run
 
 if __name__ == "__main__":
-    plan = load(None, os.environ)
-    url = os.environ.get("TEST_SANDBOX")
-    sys.exit(run(with_sandbox(plan, url) if url else plan, lambda line: print(line, flush=True)))
+    source, url = Source(os.environ), os.environ.get("TEST_SANDBOX")
+
+    def read() -> Plan:
+        return with_sandbox(source.read(), url) if url else source.read()
+
+    sys.exit(run(read(), lambda line: print(line, flush=True), read))

@@ -23,6 +23,7 @@ from pennyworth.config import interpret, with_sandbox
 from pennyworth.plan import KeySet, Plan
 from pennyworth.server.doors import open_doors
 from pennyworth.server.gateway import serve_alone
+from pennyworth.server.reload import Reread
 from pennyworth.server.run import lines
 from pennyworth.server.worker import Stop
 from pennyworth.view import Control
@@ -102,7 +103,10 @@ def plan_for(state_dir: Path, sandbox_url: str, env: dict[str, str] | None = Non
 class GatewayThread(Gateway):
     """A whole gateway in a loop of its own, in a thread of this process."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, read: Callable[[], Plan] | None = None) -> None:
+        """``read``: the Plan that a reload finds."""
+        self.told: list[str] = []
+        self._read = read
         self.troubles: list[tuple[str, str]] = []
         self._plan = plan
         self._ready = threading.Event()
@@ -125,11 +129,16 @@ class GatewayThread(Gateway):
         self._loop = asyncio.get_running_loop()
         self._stop = Stop()
         report = lambda part, what: self.troubles.append((part, what))  # noqa: E731
-        await serve_alone(self._plan, self._doors, report, self._stop, self._on_ready)
+        tell = lambda severity, what: self.told.append(f"{severity}: {what}")  # noqa: E731
+        reread = Reread(self._read, tell, lambda plan: None, asyncio.Event()) if self._read else None
+        await serve_alone(self._plan, self._doors, report, self._stop, self._on_ready, reread)
 
     def _on_ready(self, control: Control, keys: KeySet) -> None:
         self._found = control, keys
         self._ready.set()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stop)
 
     def lines(self) -> list[str]:
         """What a person would have been told at its start."""
@@ -139,11 +148,12 @@ class GatewayThread(Gateway):
 class GatewayProcess(Gateway):
     """A gateway started as people start one; ``lines`` is what it said."""
 
-    def __init__(self, state_dir: Path, sandbox_url: str = "", **env: str) -> None:
+    def __init__(self, state_dir: Path, sandbox_url: str = "", stdin: int | None = None, **env: str) -> None:
         ours = {"PENNYWORTH_PORT": "0", "PENNYWORTH_ADMIN_PORT": "0", "PENNYWORTH_STATE_DIR": str(state_dir)}
         inherited = {name: value for name, value in os.environ.items() if not name.endswith("_API_KEY")}
         self.child = subprocess.Popen(
             [sys.executable, CHILD],
+            stdin=stdin,
             env=inherited | ours | ({"TEST_SANDBOX": sandbox_url} if sandbox_url else {}) | env,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import shlex
 import signal
 import socket
@@ -44,6 +46,17 @@ def test_without_a_provider_the_sandbox_answers_and_ctrl_c_drains_and_books_ever
     totals = ledger.totals(0.0, float("inf"))[""]
     ledger.close()
     assert totals.endings == {"complete": 1, "length": 1, "cut": 1}
+
+
+def test_a_terminal_that_is_closed_ends_it_and_a_hangup_without_one_does_not(tmp_path: Path) -> None:
+    window, terminal = pty.openpty()
+    with GatewayProcess(tmp_path / "state", stdin=terminal) as gateway:
+        gateway.child.send_signal(signal.SIGHUP)
+        assert gateway.ask("alive?").status == 200
+        os.close(window)
+        gateway.child.send_signal(signal.SIGHUP)  # as the kernel does to who has no session of its own
+        assert gateway.child.wait(20.0) == 0
+    os.close(terminal)
 
 
 @pytest.mark.parametrize(

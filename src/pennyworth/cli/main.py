@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     {
         "demo": "The main job on real questions, with proof that the books balance.",
         "serve": "Run the gateway.",
+        "reload": "Have a running gateway read its configuration again.",
         "stats": "What was asked, answered, spent and saved.",
         "receipts": "List the newest receipts.",
         "explain": "Tell one receipt as a story: who answered, why, and what it cost.",

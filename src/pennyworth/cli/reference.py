@@ -26,7 +26,8 @@ go to standard error, so that a pipe gets results alone. `--json` prints one JSO
 `{"pico": whole picodollars, "usd": "dollars"}`, both exact. Colours follow `NO_COLOR` and whether a terminal reads.
 
 `stats`, `receipts`, `explain`, `purge` and `keys` work on the state directory itself, so they need no running gateway, and are
-right beside one: what has been acknowledged is folded into the ledger first. `--config FILE` (or `PENNYWORTH_CONFIG`) names a
+right beside one: what has been acknowledged is folded into the ledger first. `reload` asks a running
+gateway by its admin port. `--config FILE` (or `PENNYWORTH_CONFIG`) names a
 configuration, `--state-dir DIR` a state directory without one. `PENNYWORTH_LOG_LEVEL` (`debug`, `info`, `warning`, `error`)
 sets what `serve` logs; [configuration.md](configuration.md) has the other variables.
 

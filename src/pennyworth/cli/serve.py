@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pennyworth.cli.options import ConfigPath
-from pennyworth.config import load
+from pennyworth.config import Source, load
 from pennyworth.server.run import run
 
 
@@ -26,7 +26,8 @@ def serve(
     With provider keys in the environment or a configuration it asks those
     providers; with none it asks a simulated one and says so. What is given here
     wins over the environment, which wins over the configuration. SIGTERM and
-    Ctrl-C let running replies finish; a second one cuts them short.
+    Ctrl-C let running replies finish; a second one cuts them short. SIGHUP, or
+    pennyworth reload, has the configuration read again.
 
     PENNYWORTH_LOG_LEVEL sets what is logged: debug, info, warning or error.
 
@@ -39,4 +40,5 @@ def serve(
     given = {"HOST": host, "PORT": port, "WORKERS": workers, "ADMIN_PORT": admin_port}
     # By way of the environment, so that an option is checked by the rules that the same key in a file is checked by.
     over = {f"PENNYWORTH_{name}": str(value) for name, value in given.items() if value is not None}
-    return run(load(config, {**os.environ, **over}), functools.partial(print, flush=True))
+    source = Source({**os.environ, **over}, config)
+    return run(load(config, source.env), functools.partial(print, flush=True), source.read)

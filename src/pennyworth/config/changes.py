@@ -18,7 +18,7 @@ from pennyworth.config.reading import Section
 from pennyworth.config.schema import SECTIONS
 from pennyworth.errors import ConfigError
 from pennyworth.money import Price
-from pennyworth.plan import ClientKey, Plan, Provider, Secret, Switch
+from pennyworth.plan import ClientKey, Listen, Plan, Provider, Secret, Switch
 
 _LONGEST = 60
 
@@ -115,14 +115,15 @@ def _by_name(value: tuple[Any, ...]) -> dict[str, Any]:
 
 def _key(noun: type[msgspec.Struct], attr: str, at: str) -> tuple[str, Kind | None]:
     """As one writes it in the file, and what kind of value it holds."""
+    if attr == "allowance":
+        return at, None  # its keys stand beside those of whom it is for
     section, key, kind = _WRITTEN.get((noun, attr), ("", attr, None))
     return (f"{section}.{key}" if section else f"{at}.{key}" if at else key), kind
 
 
 def _written(section: Section) -> Iterator[tuple[tuple[type[msgspec.Struct], str], tuple[str, str, Kind | None]]]:
-    """Where a section is a table of one, its name stands before its keys; else the name of what is configured does."""
-    heading = section.heading
-    one = "" if "NAME" in heading or heading.startswith("[[") else heading.strip("[]")
+    """What is in a section of the same name as its place in the Plan is found by that; these sections are not."""
+    one = section.heading.strip("[]") if section.noun in (Plan, Listen) else ""
     for field in section.fields:
         yield (section.noun, field.attr or field.key), (one, field.key, field.kind)
 

@@ -1,6 +1,6 @@
 """The operator's own prices, from a TOML file, over another price book: what the file says wins, the rest is the book's.
 
-docs/prices.md explains the file by example. It is read once; a new Plan reads it anew.
+docs/prices.md explains the file by example. It is read once; a reload reads it anew, also for an unchanged Plan.
 """
 
 from __future__ import annotations

@@ -25,17 +25,21 @@ from pennyworth.server.admin_guard import Guard
 from pennyworth.server.admin_json import error_body, reply
 from pennyworth.server.admin_keys import Keys
 from pennyworth.server.admin_reading import Reading
+from pennyworth.server.admin_reload import Reloading
 from pennyworth.server.asgi_door import AsgiDoor
 from pennyworth.server.http_server import HttpServer
+from pennyworth.server.reload import Reloader
 
 _STOP_S = 2
 """Reading statistics holds up no shutdown for longer."""
 
 
-def admin_app(desk: Desk) -> ASGIApp:
+def admin_app(desk: Desk, reloader: Reloader) -> ASGIApp:
     """The whole port as an ASGI application, guarded."""
     app = Starlette(
-        routes=_routes(Reading(desk), Changes(desk), Keys(desk), Forgetting(desk)),
+        routes=_routes(
+            Reading(desk, reloader.history), Changes(desk), Keys(desk), Forgetting(desk), Reloading(reloader)
+        ),
         exception_handlers={
             HTTPException: _http_problem,
             RequestError: _request_problem,
@@ -44,10 +48,12 @@ def admin_app(desk: Desk) -> ASGIApp:
         },
     )
     app.router.redirect_slashes = False
-    return Guard(app, desk.plan)
+    return Guard(app, desk)
 
 
-def _routes(reading: Reading, changes: Changes, keys: Keys, forgetting: Forgetting) -> list[BaseRoute]:
+def _routes(
+    reading: Reading, changes: Changes, keys: Keys, forgetting: Forgetting, reloading: Reloading
+) -> list[BaseRoute]:
     routes = [
         Route("/api/v1/cache/stats", reading.stats),
         Route("/api/v1/receipts", reading.receipts),
@@ -63,6 +69,7 @@ def _routes(reading: Reading, changes: Changes, keys: Keys, forgetting: Forgetti
         Route("/api/v1/keys/{name}/rotate", keys.rotate, methods=["POST"]),
         Route("/api/v1/keys/{name}/revoke", keys.revoke, methods=["POST"]),
         Route("/api/v1/forget", forgetting.forget, methods=["GET", "POST"]),
+        Route("/api/v1/reload", reloading.reload, methods=["POST"]),
         Route("/metrics", reading.metrics),
         Route("/healthz", reading.healthz),
         Route("/readyz", reading.readyz),
@@ -76,9 +83,9 @@ def _routes(reading: Reading, changes: Changes, keys: Keys, forgetting: Forgetti
 
 
 @contextlib.asynccontextmanager
-async def admin_server(desk: Desk, listener: socket.socket) -> AsyncIterator[None]:
+async def admin_server(desk: Desk, reloader: Reloader, listener: socket.socket) -> AsyncIterator[None]:
     """The port, served in this loop until the block ends; the desk is closed then."""
-    server = HttpServer(AsgiDoor(admin_app(desk), _said), desk.plan.limits)
+    server = HttpServer(AsgiDoor(admin_app(desk, reloader), _said), desk.plan.limits)
     await server.start(listener)
     try:
         yield

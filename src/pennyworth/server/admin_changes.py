@@ -66,7 +66,7 @@ class Changes:
         applied = await self._desk.change(invalidate.enable if asked.enabled else invalidate.disable)
         answer: dict[str, object] = {"enabled": applied.row.enabled and self._desk.plan.enabled}
         if applied.row.enabled and not self._desk.plan.enabled:
-            answer["why"] = "The configuration says enabled = false (PENNYWORTH_ENABLED), which only a restart changes."
+            answer["why"] = "The configuration says enabled = false (PENNYWORTH_ENABLED). Change it there and reload."
         return _answer(applied, answer)
 
     async def switch(self, request: Request) -> Response:

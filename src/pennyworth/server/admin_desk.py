@@ -44,7 +44,7 @@ class Shared(msgspec.Struct, frozen=True):
 
 
 class Desk:
-    """Made by whoever runs the admin port."""
+    """Made by whoever runs the admin port. ``plan``: the one in force, which a reload replaces."""
 
     def __init__(self, plan: Plan, workers: Workers, shared: Shared, books: BookReader, clock: Clock) -> None:
         self.plan = plan

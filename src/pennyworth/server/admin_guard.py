@@ -11,19 +11,19 @@ import hmac
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pennyworth.errors import RequestError
-from pennyworth.plan import Plan
+from pennyworth.server.admin_desk import Desk
 from pennyworth.server.admin_json import error_body
 
 _READING = ("GET", "HEAD")
 
 
 class Guard:
-    """An ASGI application in front of another."""
+    """An ASGI application in front of another. It goes by the desk's Plan, whose key a reload may change."""
 
-    def __init__(self, app: ASGIApp, plan: Plan) -> None:
+    def __init__(self, app: ASGIApp, desk: Desk) -> None:
         self._app = app
-        self._seal = _sealed(plan.admin_key.reveal().encode()) if plan.admin_key else b""
-        self._hosts = {"localhost", "127.0.0.1", "[::1]", _authority(plan.listen.admin_host)}
+        self._desk = desk
+        self._hosts = {"localhost", "127.0.0.1", "[::1]", _authority(desk.plan.listen.admin_host)}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,10 +36,9 @@ class Guard:
             await _refuse(error, send, head=scope["method"] == "HEAD")
 
     def _refusal(self, method: str, headers: dict[str, str]) -> RequestError | None:
-        if self._seal:
-            if not hmac.compare_digest(
-                self._seal, _sealed(_bearer(headers.get("authorization", "")).encode("latin-1"))
-            ):
+        if key := self._desk.plan.admin_key:
+            shown = _bearer(headers.get("authorization", "")).encode("latin-1")
+            if not hmac.compare_digest(_sealed(key.reveal().encode()), _sealed(shown)):
                 return _NO_KEY
         elif _bare_host(headers.get("host", "")) not in self._hosts:
             # A page may point a name of its own at 127.0.0.1 and then read us as its origin (DNS rebinding).

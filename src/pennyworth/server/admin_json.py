@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 from starlette.responses import Response
 
-from pennyworth.errors import RequestError
+from pennyworth.errors import ConfigError, RequestError
 from pennyworth.money import Money
 
 _LONGEST_VALUE = 100
@@ -24,6 +24,16 @@ class WrongInputError(RequestError):
         self.fix = fix
 
 
+class RefusedError(RequestError):
+    """A configuration that is refused as a whole, and every reason for it."""
+
+    def __init__(self, reasons: Sequence[ConfigError]) -> None:
+        said = f"The configuration is refused, and the old one stays in force. {reasons[0]}"
+        more = f" ({len(reasons) - 1} more reasons under problems)" if len(reasons) > 1 else ""
+        super().__init__(said + more, status=422, code="configuration_refused")
+        self.reasons = reasons
+
+
 def reply(value: object, status: int = 200) -> Response:
     return Response(msgspec.json.encode(value), status, media_type="application/json", headers=_HEADERS)
 
@@ -33,6 +43,8 @@ _HEADERS = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 def error_body(error: RequestError) -> bytes:
     said: dict[str, object] = {"code": error.code, "message": error.message}
+    if isinstance(error, RefusedError):
+        said["problems"] = [{"key": each.key, "problem": each.problem, "fix": each.fix} for each in error.reasons]
     if isinstance(error, WrongInputError):
         said |= {"field": error.param, "value": error.value, "fix": error.fix}
     return msgspec.json.encode({"error": said})

@@ -17,6 +17,7 @@ from pennyworth.server.admin_json import WrongInputError, iso, plain, reply
 from pennyworth.server.admin_query import Query
 from pennyworth.server.admin_stats import position, stats
 from pennyworth.server.figures import figures
+from pennyworth.server.reload import History
 
 GROUPS = tuple(group for group in get_args(Group) if group)
 FILTERS = ("model", "scope", "served", "ending", "route")
@@ -25,8 +26,9 @@ _ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
 
 class Reading:
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, reloads: History) -> None:
         self._desk = desk
+        self._reloads = reloads
 
     async def stats(self, request: Request) -> Response:
         desk = self._desk
@@ -88,7 +90,7 @@ class Reading:
 
     async def metrics(self, request: Request) -> Response:
         overview = await self._desk.workers.overview()
-        text, content_type = metrics.render(overview, request.headers.get("accept", ""))
+        text, content_type = metrics.render(overview, self._reloads, request.headers.get("accept", ""))
         return Response(text, headers={"content-type": content_type})
 
     async def healthz(self, request: Request) -> Response:

@@ -58,6 +58,13 @@ class Connections:
         if not self._open:
             self._empty.set()
 
+    def adopt(self, limits: Limits) -> None:
+        """For connections to come, and for the next request of those that are there."""
+        self.limits = limits
+        self.heads.forget()
+        for connection in self._open:
+            connection.adopt(limits)
+
     def drain(self) -> None:
         for connection in list(self._open):
             connection.drain()
@@ -297,6 +304,10 @@ class Connection(asyncio.Protocol):
 
     def _date(self) -> bytes:
         return self._everyone.dating.line()
+
+    def adopt(self, limits: Limits) -> None:
+        """Waits by these from now on; the request that is coming in keeps the sizes it began with."""
+        self._limits = self._incoming.limits = limits
 
     def drain(self) -> None:
         """No more requests: it is closed when it owes nothing."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from pennyworth.assemble import Report
 from pennyworth.engine.counters import Counters
-from pennyworth.errors import ConfigError
+from pennyworth.errors import ConfigError, RequestError
 from pennyworth.plan import Plan
 from pennyworth.server.fleet_channel import Link, SilentError, pack
 from pennyworth.server.snapshot import InForce, Overview, Snapshot, merge, summed
@@ -26,6 +26,7 @@ from pennyworth.server.worker import Stop
 _START_S = 30.0
 _ANSWER_S = 0.7
 _QUICK_ANSWER_S = 0.3
+_PREPARE_S = 5.0
 _LOOK_S = 1.0
 """How often the counters are asked for when nobody wants them: what a killed worker counted since is not in the sums."""
 
@@ -46,6 +47,7 @@ class _Place:
         self.process: Process | None = None
         self.link: Link | None = None
         self.last: Snapshot | None = None
+        self.serving = False
         self.quick_deaths = 0
 
     @property
@@ -65,6 +67,25 @@ class _Place:
         if link is self.link:
             self.last = told.snapshot
         return self.last is not None
+
+    @property
+    def gone(self) -> bool:
+        return self.link is None or self.link.gone
+
+    async def prepare(self, packed: bytes) -> None:
+        """Raises ``ConfigError`` where it cannot go by this Plan, ``SilentError`` where it does not answer."""
+        if self.link is None:
+            raise SilentError("the worker is gone")
+        (await self.link.ask("prepare", _PREPARE_S, packed)).check()
+
+    async def adopt(self, digest: str) -> bool:
+        """Puts in force what was prepared; whether it is, by now. A worker that hangs does it before anything else."""
+        if self.link is None:
+            return False
+        try:
+            return (await self.link.ask("adopt", _ANSWER_S)).plan == digest
+        except SilentError:
+            return False
 
     async def in_force(self) -> InForce | None:
         if self.link is None:
@@ -91,6 +112,7 @@ class Fleet:
         self._restarts = 0
         self._since_s = time.time()
         self._tasks: list[asyncio.Task[None]] = []
+        self._changing = asyncio.Lock()
 
     async def start(self) -> None:
         """Raises ``ConfigError`` if a worker cannot serve: all of them are ended then."""
@@ -120,6 +142,16 @@ class Fleet:
     async def in_force(self) -> Sequence[InForce | None]:
         return await asyncio.gather(*(place.in_force() for place in self._places))
 
+    async def adopt(self, plan: Plan) -> tuple[int, int]:
+        packed = pack(plan)
+        async with self._changing:  # no worker comes to serve meanwhile
+            serving = [place for place in self._places if place.serving]
+            await _prepare(serving, packed)
+            # From here on there is no way back: a worker that is started gets the new one, whatever becomes of these.
+            self._plan, self._packed = plan, packed
+            adopted = await asyncio.gather(*(place.adopt(plan.digest) for place in serving))
+        return sum(adopted), len(self._places)
+
     async def stop(self, stop: Stop) -> None:
         """Drains all workers: nothing new is accepted, what runs may end until the deadline. Hurried, it cuts short."""
         for task in self._tasks:
@@ -139,13 +171,23 @@ class Fleet:
         finally:
             theirs.close()
         place.link = await Link.open(ours)
-        await self._hand_over(place.process)
+        given = self._packed
+        await self._hand_over(place.process, given)
         try:
             (await place.link.hello(_START_S)).check()
+            await self._let_serve(place, given)
         except SilentError as error:
             raise ConfigError(
                 "listen.workers", f"worker {place.name} does not start ({error})", "Its reason stands in the log above"
             ) from error
+
+    async def _let_serve(self, place: _Place, given: bytes) -> None:
+        """It counts among those that serve, by the Plan in force: another may have come while it started."""
+        async with self._changing:
+            if given is not self._packed:
+                await place.prepare(self._packed)
+                await place.adopt(self._plan.digest)
+            place.serving = True
 
     async def _spawn(self, name: str, channel: socket.socket) -> Process:
         sockets = (self._listener.fileno(), channel.fileno())
@@ -154,10 +196,10 @@ class Fleet:
         command = [sys.executable, "-P", "-m", "pennyworth.server.fleet_worker", name, *map(str, sockets)]
         return await asyncio.create_subprocess_exec(*command, stdin=PIPE, pass_fds=sockets, start_new_session=True)
 
-    async def _hand_over(self, process: Process) -> None:
+    async def _hand_over(self, process: Process, packed: bytes) -> None:
         assert process.stdin is not None
         with contextlib.suppress(OSError):  # it is gone already; the missing hello tells
-            process.stdin.write(self._packed)
+            process.stdin.write(packed)
             await process.stdin.drain()
         process.stdin.close()
 
@@ -183,7 +225,7 @@ class Fleet:
         if place.link is not None:
             place.link.close()
         self._restarts += 1
-        place.process, place.link, place.last = None, None, None
+        place.process, place.link, place.last, place.serving = None, None, None, False
         place.quick_deaths = 0 if well else min(place.quick_deaths + 1, 20)
 
     async def _look(self) -> None:
@@ -205,6 +247,20 @@ class Fleet:
         for place in self._places:
             if place.link is not None:
                 place.link.close()
+
+
+async def _prepare(places: Sequence[_Place], packed: bytes) -> None:
+    """All of them or none: raises for the first that cannot. One that has died meanwhile gets the new one at its start."""
+    results = await asyncio.gather(*(place.prepare(packed) for place in places), return_exceptions=True)
+    for place, result in zip(places, results, strict=True):
+        if isinstance(result, SilentError) and not place.gone:
+            raise RequestError(
+                f"Worker {place.name} does not answer, so nothing was changed. Try again in a few seconds.",
+                status=503,
+                code="worker_silent",
+            ) from result
+        if isinstance(result, BaseException) and not isinstance(result, SilentError):
+            raise result
 
 
 async def _all_ended(processes: Sequence[Process]) -> None:

@@ -22,14 +22,18 @@ _LONGEST_LINE = 16 * 2**20
 _MOST_UNANSWERED = 16
 _T = TypeVar("_T")
 
-Matter = Literal["snapshot", "in_force"]
+Matter = Literal["snapshot", "in_force", "prepare", "adopt"]
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """The supervisor's question. ``in_force`` costs the worker nothing to tell."""
+    """The supervisor's question. ``in_force`` costs the worker nothing to tell.
+
+    ``prepare``: make ready for this packed ``plan``. ``adopt``: go by the one that was prepared last.
+    """
 
     number: int
     matter: Matter
+    plan: bytes = b""
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
@@ -43,11 +47,17 @@ class Hello(msgspec.Struct, frozen=True, tag="hello"):
 
 
 class Tell(msgspec.Struct, frozen=True, tag="tell"):
-    """A worker's answer."""
+    """A worker's answer. ``plan``: the digest it goes by. ``trouble``: why it cannot do what was asked, as in ``Hello``."""
 
     number: int
     in_force: InForce
     snapshot: Snapshot | None = None
+    plan: str = ""
+    trouble: tuple[str, str, str] | None = None
+
+    def check(self) -> None:
+        if self.trouble is not None:
+            raise ConfigError(*self.trouble)
 
 
 class SilentError(PennyworthError):
@@ -91,18 +101,23 @@ class Link:
     async def open(cls, end: socket.socket) -> Link:
         return cls(*await asyncio.open_unix_connection(sock=end, limit=_LONGEST_LINE))
 
+    @property
+    def gone(self) -> bool:
+        """The worker's end is closed, which its death does."""
+        return self._listening.done()
+
     async def hello(self, within_s: float) -> Hello:
         """The worker's first line. Raises ``SilentError``."""
         return await _in_time(self._hello, within_s)
 
-    async def ask(self, matter: Matter, within_s: float) -> Tell:
+    async def ask(self, matter: Matter, within_s: float, plan: bytes = b"") -> Tell:
         """Raises ``SilentError`` when no answer comes in time. A worker that owes many answers is not asked again."""
-        if self._listening.done() or len(self._asked) >= _MOST_UNANSWERED:
-            raise SilentError("the worker does not answer")
+        if self.gone or len(self._asked) >= _MOST_UNANSWERED:
+            raise SilentError("the worker is gone" if self.gone else "the worker does not answer")
         number = next(self._numbers)
         answer: asyncio.Future[Tell] = asyncio.get_running_loop().create_future()
         self._asked[number] = answer
-        self._writer.write(msgspec.json.encode(Ask(number, matter)) + b"\n")
+        self._writer.write(msgspec.json.encode(Ask(number, matter, plan)) + b"\n")
         return await _in_time(answer, within_s)
 
     def close(self) -> None:
@@ -152,7 +167,7 @@ def refuse(end: socket.socket, error: ConfigError) -> None:
 
 async def answer(end: socket.socket, tell: Callable[[Ask], Tell]) -> None:
     """The worker's end: says hello, answers until the supervisor is gone."""
-    reader, writer = await asyncio.open_unix_connection(sock=end)
+    reader, writer = await asyncio.open_unix_connection(sock=end, limit=_LONGEST_LINE)
     decode = msgspec.json.Decoder(Ask).decode
     with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError):
         writer.write(msgspec.json.encode(Hello()) + b"\n")

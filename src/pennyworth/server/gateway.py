@@ -19,6 +19,7 @@ from pennyworth.server.admin_books import BookReader
 from pennyworth.server.admin_desk import Desk, Shared
 from pennyworth.server.doors import Doors
 from pennyworth.server.fleet import Fleet
+from pennyworth.server.reload import Reloader, Reread
 from pennyworth.server.worker import Stop, Worker
 from pennyworth.server.workers import Alone, Workers
 from pennyworth.view import Control
@@ -27,15 +28,18 @@ Ready = Callable[[Control, KeySet], None]
 """Called once, when everything is open and serves, with the control row and the virtual keys as they were found."""
 
 
-async def serve_alone(plan: Plan, doors: Doors, report: Report, stop: Stop, ready: Ready) -> None:
-    """Serves until ``stop``; returns when everything is drained and closed."""
+async def serve_alone(
+    plan: Plan, doors: Doors, report: Report, stop: Stop, ready: Ready, reread: Reread | None = None
+) -> None:
+    """Serves until ``stop``; returns when everything is drained and closed. ``reread``: how another Plan is had."""
     with _state_dir_trouble():
         runtime = open_runtime(plan, report)
     try:
         worker, parts = Worker(runtime, "w0"), runtime.parts
         shared = Shared(parts.control, parts.keybook, sealer(parts.keyring), parts.eraser)
         desk = Desk(plan, Alone(worker), shared, BookReader(parts.ledger, parts.folder), runtime.state.clock)
-        async with admin_server(desk, doors.admin):
+        reloader = Reloader(desk, reread, stop)
+        async with admin_server(desk, reloader, doors.admin), reloader.following():
             ready(parts.control.read(), parts.keybook.read())
             await _warn_of_prices(desk.workers, report)
             await worker.serve(doors.public, stop)
@@ -43,7 +47,9 @@ async def serve_alone(plan: Plan, doors: Doors, report: Report, stop: Stop, read
         await runtime.close()
 
 
-async def serve_fleet(plan: Plan, doors: Doors, report: Report, stop: Stop, ready: Ready) -> None:
+async def serve_fleet(
+    plan: Plan, doors: Doors, report: Report, stop: Stop, ready: Ready, reread: Reread | None = None
+) -> None:
     """The same with ``plan.listen.workers`` processes of their own behind the public door."""
     with ExitStack() as opened:
         with _state_dir_trouble():
@@ -56,9 +62,10 @@ async def serve_fleet(plan: Plan, doors: Doors, report: Report, stop: Stop, read
         shared = Shared(control, keybook, sealer(keyring), eraser)
         fleet = Fleet(plan, doors.public, report)
         desk = Desk(plan, fleet, shared, BookReader(ledger, folder), SystemClock())
+        reloader = Reloader(desk, reread, stop)
         await fleet.start()
         try:
-            async with admin_server(desk, doors.admin):
+            async with admin_server(desk, reloader, doors.admin), reloader.following():
                 ready(control.read(), keybook.read())
                 await _warn_of_prices(fleet, report)
                 await stop.asked.wait()

@@ -25,6 +25,9 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
 
+    def adopt(self, limits: Limits) -> None:
+        self.connections.adopt(limits)
+
     def drain(self) -> None:
         """Accepts no more, and closes each connection once it owes nothing."""
         if self._server is not None:

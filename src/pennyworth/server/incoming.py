@@ -25,6 +25,7 @@ class Incoming:
     Attributes:
         waiting: requests that are there whole, or whose body cannot be had, in their order.
         coming: the one whose body is on its way.
+        limits: for the next request; one that has begun keeps those it began with.
         bad: why what comes after them cannot be read. ``deaf``: nothing more is read, because it cannot be told where the
             next request begins.
     """
@@ -34,6 +35,7 @@ class Incoming:
         self.coming: Asked | None = None
         self.bad: BadHeadError | None = None
         self.deaf = False
+        self.limits = limits
         self._limits = limits
         self._heads = heads
         self._parser = httptools.HttpRequestParser(self)
@@ -124,6 +126,7 @@ class Incoming:
 
     def on_message_begin(self) -> None:
         self._in_head = True
+        self._limits = self.limits
         self._target = b""
         self._pairs = []
 

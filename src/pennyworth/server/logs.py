@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any, TextIO, cast
 
 import structlog
-from structlog.typing import FilteringBoundLogger, Processor
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 from pennyworth.assemble import Report
 
@@ -27,7 +27,23 @@ _CREDENTIAL = re.compile(
 )
 
 
-def open_log(level: str, stream: TextIO | None = None, **always: str) -> FilteringBoundLogger:
+class Level:
+    """The least severe that is written; it may change while the log is open."""
+
+    def __init__(self, name: str) -> None:
+        self.set(name)
+
+    def set(self, name: str) -> None:
+        self._least = logging.getLevelNamesMapping()[name.upper()]
+
+    def __call__(self, logger: object, method: str, event: EventDict) -> EventDict:
+        """As one of structlog's processors."""
+        if logging.getLevelNamesMapping()[method.upper()] < self._least:
+            raise structlog.DropEvent
+        return event
+
+
+def open_log(level: str | Level, stream: TextIO | None = None, **always: str) -> FilteringBoundLogger:
     """A log of its own, not the process's: two gateways in one program may log differently. ``always``: on each line."""
     stream = stream or sys.stderr
     pretty = stream.isatty()
@@ -35,11 +51,12 @@ def open_log(level: str, stream: TextIO | None = None, **always: str) -> Filteri
     logger = structlog.wrap_logger(
         structlog.WriteLogger(stream),
         processors=[
+            Level(level) if isinstance(level, str) else level,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S" if pretty else "iso", utc=not pretty),
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger("debug"),
         cache_logger_on_first_use=True,
     )
     return cast(FilteringBoundLogger, logger.bind(**always))

@@ -19,6 +19,7 @@ from pennyworth.decide.drift import alarms
 from pennyworth.engine.counters import BUCKETS_MS, Counters, Histogram
 from pennyworth.money import PICO
 from pennyworth.ports import StoreUsage
+from pennyworth.server.reload import History
 from pennyworth.server.snapshot import Overview
 
 _EDGES = [f"{edge / 1000:g}" for edge in BUCKETS_MS] + ["+Inf"]
@@ -44,17 +45,18 @@ _BY_TARGET = (
 _Samples = Mapping[tuple[str, ...], float]
 
 
-def render(overview: Overview, accept: str) -> tuple[bytes, str]:
+def render(overview: Overview, reloads: History, accept: str) -> tuple[bytes, str]:
     """The text, in the format the scraper asks for, and its content type."""
     encode, content_type = choose_encoder(accept)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Scrape(overview))
+    registry.register(_Scrape(overview, reloads))
     return encode(registry), content_type
 
 
 class _Scrape(Collector):
-    def __init__(self, overview: Overview) -> None:
+    def __init__(self, overview: Overview, reloads: History) -> None:
         self._overview = overview
+        self._reloads = reloads
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -69,6 +71,7 @@ class _Scrape(Collector):
         yield from _drift(overview.counters)
         yield from _workers(overview)
         yield from _build(overview)
+        yield from _reloaded(self._reloads)
 
 
 def _requests(counters: Counters) -> Iterator[Metric]:
@@ -233,6 +236,18 @@ def _build(overview: Overview) -> Iterator[Metric]:
         "1, with what is running.",
         ("version", "plan", "python"),
         {(__version__, plan, platform.python_version()): 1 for plan in plans},
+    )
+
+
+def _reloaded(reloads: History) -> Iterator[Metric]:
+    yield _counter(
+        "reloads",
+        "Times the configuration was read again; refused: the old one stayed.",
+        ("outcome",),
+        {("applied",): reloads.applied, ("refused",): reloads.refused},
+    )
+    yield _gauge(
+        "plan_applied_seconds", "When the configuration in force was applied (Unix time).", (), {(): reloads.applied_s}
     )
 
 

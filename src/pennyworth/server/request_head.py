@@ -107,6 +107,10 @@ class Heads:
         head = self._heads.get(data[:end])
         return (head, data[end:]) if head is not None and head.length == len(data) - end else None
 
+    def forget(self) -> None:
+        """All of them, where what they were let pass by has changed."""
+        self._heads.clear()
+
     def learn(self, data: bytes, head: Head) -> None:
         """These bytes were one whole request, read by the parser. Where the first blank line is not the end of the head
         (empty lines before it, bare line feeds), more than the body follows it, and nothing is learnt."""

@@ -10,7 +10,8 @@ import signal
 import socket
 
 from pennyworth.assemble import Runtime
-from pennyworth.plan import Listen
+from pennyworth.engine.terms import Terms
+from pennyworth.plan import Listen, Plan
 from pennyworth.server.http_server import BACKLOG, HttpServer
 from pennyworth.server.public import PublicDoor
 from pennyworth.server.snapshot import Snapshot, take
@@ -46,12 +47,21 @@ class Worker:
         self.runtime = runtime
         self.name = name
         self.server = HttpServer(PublicDoor(runtime.engine, runtime.parts.keyring), plan.limits)
-        self._drain_s = plan.limits.drain_s
         self._started_s = runtime.state.clock.wall_s()
 
     def snapshot(self) -> Snapshot:
         in_flight = self.server.connections.busy
         return take(self.runtime, worker=self.name, started_s=self._started_s, in_flight=in_flight)
+
+    def prepare(self, plan: Plan) -> Terms:
+        """Makes all that another Plan needs, and changes nothing. Raises ``ConfigError``."""
+        return self.runtime.prepare(plan)
+
+    def adopt(self, terms: Terms) -> None:
+        """Everything here that goes by a Plan goes by this one from now on, within one turn of the loop. What is under
+        way keeps the terms it began with."""
+        self.runtime.adopt(terms)
+        self.server.adopt(terms.plan.limits)
 
     async def serve(self, listener: socket.socket, stop: Stop) -> None:
         """Answers until told to stop, then drains. The runtime is open still when this returns."""
@@ -60,12 +70,13 @@ class Worker:
         await stop.asked.wait()
         self.runtime.state.draining = True
         self.server.drain()
-        if not await self._gone(self._drain_s, stop):
-            await self._end(stop)
+        drain_s = self.runtime.state.plan.limits.drain_s
+        if not await self._gone(drain_s, stop):
+            await self._end(stop, drain_s)
 
-    async def _end(self, stop: Stop) -> None:
+    async def _end(self, stop: Stop, drain_s: float) -> None:
         """The deadline has come, or somebody is in a hurry."""
-        why = "" if stop.hurried.is_set() else f" (limits.drain = {self._drain_s:g} s)"
+        why = "" if stop.hurried.is_set() else f" (limits.drain = {drain_s:g} s)"
         await self.runtime.engine.end(f"the gateway is shutting down{why}")
         await self._gone(_IN_A_HURRY_S if stop.hurried.is_set() else _AFTER_DEADLINE_S, stop)
         self.server.abort()

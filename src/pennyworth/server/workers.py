@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from pennyworth.plan import Plan
 from pennyworth.server.snapshot import InForce, Overview, in_force, merge
 from pennyworth.server.worker import Worker
 
@@ -14,15 +15,20 @@ _LOOK_AGAIN_S = 0.04
 
 
 class Workers(Protocol):
-    """Who serves. Neither call takes longer than about a second, whatever a worker does.
+    """Who serves. The first two take no longer than about a second, whatever a worker does.
 
     ``overview``: everything they counted. ``in_force``: what each of them goes by, ``None`` for one that does
     not answer.
+    ``adopt``: another Plan for all of them: each makes ready for it, and only when all have, it is in force everywhere.
+    Raises ``ConfigError`` when one cannot, ``RequestError`` when one does not answer; nothing has changed then. Returns
+    how many of how many go by it already; the others will before they answer anything else.
     """
 
     async def overview(self) -> Overview: ...
 
     async def in_force(self) -> Sequence[InForce | None]: ...
+
+    async def adopt(self, plan: Plan) -> tuple[int, int]: ...
 
 
 class Alone:
@@ -37,6 +43,10 @@ class Alone:
 
     async def in_force(self) -> Sequence[InForce | None]:
         return [in_force(self._worker.runtime)]
+
+    async def adopt(self, plan: Plan) -> tuple[int, int]:
+        self._worker.adopt(self._worker.prepare(plan))
+        return 1, 1
 
 
 async def confirm(workers: Workers, goes_by: Callable[[InForce], bool], within_s: float = CONFIRM_S) -> tuple[int, int]:
