@@ -19,7 +19,9 @@ from pennyworth.engine.engine import Engine
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.off import NoSimilar
+from pennyworth.engine.once import Once
 from pennyworth.engine.pilot import Pilot
+from pennyworth.engine.replays import Replays
 from pennyworth.engine.state import State
 from pennyworth.engine.tenancy import Tenancy
 from pennyworth.engine.terms import Terms, make_terms
@@ -29,7 +31,7 @@ from pennyworth.ledgers.folder import JournalFolder
 from pennyworth.ledgers.journal import FileJournal
 from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
 from pennyworth.plan import Plan
-from pennyworth.ports import Clock, ControlRow, Journal, KeyBook, Ledger, PriceBook, Store, Upstream
+from pennyworth.ports import Clock, ControlRow, Idempotency, Journal, KeyBook, Ledger, PriceBook, Store, Upstream
 from pennyworth.prices.genai import GenaiPrices
 from pennyworth.prices.overlay import OverlayPrices
 from pennyworth.state_dir import (
@@ -40,12 +42,14 @@ from pennyworth.state_dir import (
     open_answers,
     open_control,
     open_folder,
+    open_idempotency,
     open_keybook,
     open_keyring,
     open_ledger,
     state_dir,
 )
 from pennyworth.stores.control import MemoryControl
+from pennyworth.stores.idempotency import MemoryIdempotency
 from pennyworth.stores.keybook import MemoryKeyBook
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.stores.tiered import TieredStore
@@ -78,6 +82,7 @@ class Parts(msgspec.Struct, frozen=True):
     upstream: Upstream
     keyring: Keyring
     eraser: Eraser
+    once: Idempotency
     folder: JournalFolder | None = None
 
 
@@ -93,7 +98,10 @@ class Runtime:
         similar = NoSimilar()
         keeper = Keeper(self.state, parts.store, similar, parts.control, parts.keyring)
         pilot = Pilot(self.state, parts.upstream, books, lookup, keeper)
-        self.engine = Engine(self.state, Triage(parts.keyring), lookup, similar, books, keeper, pilot)
+        replays = Replays(books)
+        once = Once(self.state, parts.once, books, replays, parts.keyring)
+        triage = Triage(parts.keyring)
+        self.engine = Engine(self.state, triage, lookup, similar, books, keeper, pilot, replays, once)
         self._background = Background(self.state, parts.control, parts.store, self.tenancy)
 
     def start(self) -> None:
@@ -123,6 +131,7 @@ class Runtime:
         self.parts.journal.close()
         if self.parts.folder is not None:
             self.parts.folder.close()
+        self.parts.once.close()
         self.parts.ledger.close()
         self.parts.control.close()
         self.parts.keybook.close()
@@ -163,6 +172,7 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
             upstream=upstream or HttpUpstream(),
             keyring=keyring,
             eraser=Eraser(keyring, (memory, near), memory, lambda: None),
+            once=MemoryIdempotency(),
         )
     keyring = open_keyring(plan)
     far = open_answers(plan, keyring, report)
@@ -177,6 +187,7 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
         ledger=ledger,
         keyring=keyring,
         eraser=open_eraser(plan, keyring, ledger, folder),
+        once=open_idempotency(plan, keyring),
         folder=folder,
         upstream=upstream or HttpUpstream(),  # the last: what is opened before it may be refused
     )

@@ -17,8 +17,8 @@ Ending = Literal[
 reason. ``cut``: broke off. ``error``: the provider said so. ``refused``: by us. ``outrun``: a second call was faster.
 ``unknown``: our process died meanwhile."""
 
-Served = Literal["exact", "normalised", "semantic", "coalesced", "stale", "upstream", "none"]
-"""Where the reply came from. ``none``: no reply could be given."""
+Served = Literal["exact", "normalised", "semantic", "coalesced", "stale", "upstream", "replayed", "none"]
+"""Where the reply came from. ``replayed``: the first result of its Idempotency-Key. ``none``: no reply could be given."""
 
 Layer = Literal["exact", "normalised", "semantic", "coalesced", "stale", "routing", "own"]
 """What saved money. ``own``: what our own work cost, a negative saving."""
@@ -114,6 +114,7 @@ class Kept(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 class AttemptNote(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One call to a provider, as it stands on the receipt.
 
+    ``fault``: what went wrong, in words; ``broke``: where the road failed, the same in one word.
     ``why``: what it was made for, where it is not the first: a retry, a fallback, a hedge.
     """
 
@@ -130,6 +131,7 @@ class AttemptNote(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
     fault: str = ""
     edits: tuple[str, ...] = ()
     why: str = ""
+    broke: UpstreamFault | Literal[""] = ""
 
 
 class Latency(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

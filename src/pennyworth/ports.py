@@ -127,6 +127,66 @@ class Quotas(Protocol):
     def close(self) -> None: ...
 
 
+class Promise(msgspec.Struct, frozen=True, kw_only=True):
+    """A request that is to be made once.
+
+    Attributes:
+        key: of who asks and the ``Idempotency-Key`` they chose. ``seal``: of the body.
+        until_s: its result is kept so long (wall clock). The rest: by what it can be forgotten.
+    """
+
+    key: bytes
+    seal: bytes
+    until_s: float
+    scope: str = ""
+    client: str = ""
+    end_user: str = ""
+
+
+class FirstResult(msgspec.Struct, frozen=True):
+    """What the caller got, to be given again byte for byte. ``kind``: its content type. ``receipt``: what it cost."""
+
+    status: int
+    kind: str
+    body: bytes
+    receipt: str
+    target: str
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What is known of a promise. ``begun``: nothing was, it is made now. ``other``: its key belongs to another body.
+    ``running``: another living process makes it. ``unknown``: it was begun and is not finished, by one that has died,
+    or by the very process that asks. ``done``: its ``result`` is here. ``not_kept``: it was made, its result is not."""
+
+    state: Literal["begun", "other", "running", "unknown", "done", "not_kept"]
+    result: FirstResult | None = None
+
+
+class Idempotency(Protocol):
+    """Requests that are made once, shared by all workers.
+
+    - ``begin`` finds a promise or makes it, atomically against other processes. When it has returned ``begun``, a crash
+      of the process does not lose the promise. A process that makes a request itself need not ask for it meanwhile.
+    - ``finish`` ends a promise of this process with its result; ``None``: it was made, and its result is not kept.
+      ``drop`` takes a promise of this process back: nothing was done. Neither touches one that is finished.
+    - A promise past its ``until_s`` is as if it had never been. Bounded: past its limits the oldest results go first,
+      which leaves them ``not_kept``; only far beyond that does the oldest finished promise go.
+    - ``forget`` removes all promises and results of a scope, client or end user, and says how many.
+    - A result that is not as it was written is ``not_kept``, never another one.
+    - All raise ``StoreError`` when the backend is broken, promptly; the engine then refuses, because nobody must pay twice.
+    """
+
+    def begin(self, promise: Promise, now_s: float) -> Found: ...
+
+    def finish(self, key: bytes, result: FirstResult | None) -> None: ...
+
+    def drop(self, key: bytes) -> None: ...
+
+    def forget(self, by: Literal["scope", "client", "end_user"], value: str) -> int: ...
+
+    def close(self) -> None: ...
+
+
 class Journal(Protocol):
     """Where a worker acknowledges. ``append`` is one write(2): when it has returned, a crash of the process loses
     nothing. It raises ``StoreError`` when the disk refuses; the request is served all the same and the fact counted."""

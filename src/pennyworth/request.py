@@ -53,6 +53,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         unkeyed: why this body must not be given a key ("" = it may have one), e.g. a duplicate nested key.
         vary: answer-changing headers, lower-cased and sorted, that go into the key.
         wants_usage: a streaming caller asked for the usage event (``stream_options.include_usage``).
+        once: its ``Idempotency-Key``, "" without one.
         end_user: the body's ``user`` field, else the header ``x-pennyworth-user``, or "": hashed before it reaches a receipt.
         timeout_s: how long the caller waits, where it says so; 0 = it does not.
     """
@@ -70,6 +71,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     directives: Directives = Directives()
     tags: tuple[str, ...] = ()
     end_user: str = ""
+    once: str = ""
     timeout_s: float = 0.0
 
     def __repr__(self) -> str:  # a prompt must not reach a log by way of a repr

@@ -21,6 +21,7 @@ from pennyworth.plan import Plan
 from pennyworth.stores.aes import AesCover
 from pennyworth.stores.control import SqliteControl
 from pennyworth.stores.cover import Marks
+from pennyworth.stores.idempotency_sqlite import SqliteIdempotency
 from pennyworth.stores.keybook import SqliteKeyBook
 from pennyworth.stores.sqlite import SqliteStore
 
@@ -28,6 +29,7 @@ MEMORY = ":memory:"
 """The state directory that is none: everything lives in one process."""
 
 LEDGER, CONTROL, KEYS, ANSWERS, JOURNAL = "ledger.db", "control.db", "keys.db", "answers.db", "journal"
+IDEMPOTENCY = "idempotency.db"
 
 SEALING = "store"
 """What the secret of the answers' file is derived for."""
@@ -43,6 +45,11 @@ def open_ledger(plan: Plan) -> SqliteLedger:
 
 def open_control(plan: Plan) -> SqliteControl:
     return SqliteControl(state_dir(plan) / CONTROL)
+
+
+def open_idempotency(plan: Plan, keyring: Keyring) -> SqliteIdempotency:
+    """The requests that bear a key, shared by the workers of a machine."""
+    return SqliteIdempotency(state_dir(plan) / IDEMPOTENCY, keyring.derive("idempotency store"))
 
 
 def open_keybook(plan: Plan) -> SqliteKeyBook:

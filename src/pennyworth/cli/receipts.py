@@ -25,7 +25,9 @@ def receipts(
     limit: Annotated[int, Parameter(name=["--limit", "-n"], help="At most so many, the newest first.")] = 20,
     model: Annotated[str | None, Parameter(help="Only requests for this model.")] = None,
     scope: Annotated[str | None, Parameter(help="Only those of this scope.")] = None,
-    served: Annotated[str | None, Parameter(help="exact, normalised, coalesced, stale, upstream or none.")] = None,
+    served: Annotated[
+        str | None, Parameter(help="exact, normalised, coalesced, stale, upstream, replayed or none.")
+    ] = None,
     ending: Annotated[str | None, Parameter(help="complete, length, cut, error, caller_left, refused ...")] = None,
     route: Annotated[str | None, Parameter(help="Only those of this route.")] = None,
     window: Window = "all",

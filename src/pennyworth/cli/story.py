@@ -19,6 +19,7 @@ _SERVED: Mapping[str, str] = MappingProxyType(
         "coalesced": "the reply to an identical request that was in flight",
         "stale": "an expired answer, because the provider failed",
         "upstream": "the provider",
+        "replayed": "the first result of its Idempotency-Key",
         "none": "nobody: no reply could be given",
     }
 )

@@ -85,6 +85,12 @@ LIMITS = Section(
         Field(key="stall_timeout", attr="stall_timeout_s", kind=POSITIVE_DURATION, meaning="to take more of a reply"),
         Field(key="max_depth", kind=whole(8, 512), meaning="deepest nesting of a request body"),
         Field(key="drain", attr="drain_s", kind=DURATION, meaning="how long running replies may finish at the end"),
+        Field(
+            key="idempotency_ttl",
+            attr="idempotency_s",
+            kind=POSITIVE_DURATION,
+            meaning="how long the result of an Idempotency-Key is kept",
+        ),
         Field(key="max_reply_bytes", kind=SIZE, meaning="longest reply of a provider"),
         Field(
             key="max_in_flight",

@@ -60,11 +60,12 @@ def books(
         own: what our own work for it cost (embedding, judging): a negative saving of the layer ``own``.
 
     A saving is claimed only where both sides are known. A request that got no reply would have cost what was spent on
-    it: the direct call would have failed the same way.
+    it: the direct call would have failed the same way. Nor is anything claimed for a result that is given again: it was
+    paid for, and any saving booked, the first time.
     """
     if "unpriced" in (basis, would_basis):
         would_have_cost, would_basis = spent, "unpriced"
-    elif served == "none":
+    elif served in ("none", "replayed"):
         would_have_cost, would_basis = spent, basis
     saved: dict[Layer, Money] = {}
     if would_have_cost != spent:
@@ -83,6 +84,6 @@ def books(
 
 def _layer(served: Served) -> Layer:
     """Whoever gave the reply earned the difference; where a provider did, the choice of provider."""
-    if served == "upstream" or served == "none":
+    if served == "upstream" or served == "none" or served == "replayed":
         return "routing"
     return served

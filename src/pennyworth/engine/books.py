@@ -110,6 +110,7 @@ class Books:
             total_ms=total_ms,
             provider_request_id=outcome.provider_request_id,
             fault=outcome.fault,
+            broke=outcome.broke,
             edits=edits,
             why=why,
         )

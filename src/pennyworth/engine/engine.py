@@ -17,6 +17,7 @@ from pennyworth.engine.coalesce import Flights
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
+from pennyworth.engine.once import Once
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.engine.permits import Permits
 from pennyworth.engine.pilot import Pilot
@@ -44,7 +45,16 @@ class Engine:
     """Made by ``assemble``; one per process. ``state`` is what it knows, ``keeper.change`` how the control row moves."""
 
     def __init__(
-        self, state: State, triage: Triage, lookup: Lookup, similar: Similar, books: Books, keeper: Keeper, pilot: Pilot
+        self,
+        state: State,
+        triage: Triage,
+        lookup: Lookup,
+        similar: Similar,
+        books: Books,
+        keeper: Keeper,
+        pilot: Pilot,
+        replays: Replays,
+        once: Once,
     ) -> None:
         self.state = state
         self.keeper = keeper
@@ -53,7 +63,8 @@ class Engine:
         self._books = books
         self._pilot = pilot
         self._lookup = lookup
-        self._replays = Replays(books)
+        self._replays = replays
+        self._once = once
         self._triage = triage
         self._permits = Permits()
         self._immediate = lookup.immediate and similar.immediate
@@ -85,14 +96,33 @@ class Engine:
         return self._at_once(p) if self._immediate else p
 
     async def proceed(self, p: Passage) -> Reply | Relay:
-        """A kept answer, or a call that is shared or led."""
+        """A kept answer, or a call that is shared or led; once, where the caller wants to be sure of that."""
+        if p.request.once and not p.once:
+            return await self._serve_once(p)
         if reply := await self.try_hit(p):
             return reply
         if p.request.directives.only_if_cached:
             return self.refuse(p.request.caller, p.view, _NOT_CACHED, p.request.model)
-        if len(self.flights) >= p.view.plan.limits.max_in_flight:
-            return self.refuse(p.request.caller, p.view, _FULL, p.request.model)
         return self._join_or_lead(p)
+
+    async def _serve_once(self, p: Passage) -> Reply | Relay:
+        match await self._once.begin(p):
+            case Refuse() as no:
+                reply = self.refuse(p.request.caller, p.view, no, p.request.model)
+                if not no.retry_after_s:
+                    reply.headers.append(heads.NO_RETRY)
+                return reply
+            case Flight() as flight:
+                return self._relay(p, flight)
+            case Reply() as again:
+                return again
+        try:
+            given = await self.proceed(p)
+        except BaseException:
+            self._once.not_made(p)
+            raise
+        self._once.made(p, given)
+        return given
 
     def _at_once(self, p: Passage) -> Reply | Relay | Passage:
         """Drives ``proceed`` without a task and its turns of the loop (83 µs against 435 µs a hit)."""

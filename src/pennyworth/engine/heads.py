@@ -6,12 +6,16 @@ from pennyworth.decide import trouble
 from pennyworth.engine.passage import Passage
 from pennyworth.outcome import Kept, Outcome, Receipt
 from pennyworth.plan import Secret
+from pennyworth.ports import FirstResult
 from pennyworth.wire.headers import quoted
 
 Headers = list[tuple[bytes, bytes]]
 
 JSON = (b"content-type", b"application/json")
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
+NO_RETRY = (b"x-should-retry", b"false")
+"""The official SDKs ask again after any 409 unless this says that it is of no use."""
+
 _NO_BUFFER = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-request-id", "openai-processing-ms", "openai-version", "openai-model")
 _PASSED_ON_PREFIX = ("x-ratelimit-", "x-sandbox")
@@ -26,6 +30,18 @@ def of_hit(p: Passage, kept: Kept, receipt: Receipt, sums: Headers) -> Headers:
         (b"age", b"%d" % max(0, int(now - kept.answer.created_s))),
         (b"x-pennyworth-receipt", receipt.id.encode()),
         *sums,
+    ]
+
+
+def of_first(receipt: Receipt, first: FirstResult) -> Headers:
+    """The first result of an Idempotency-Key, given again."""
+    return [
+        (b"content-type", first.kind.encode("latin-1", "replace")),
+        (b"idempotent-replayed", b"true"),
+        (b"cache-status", b"pennyworth; hit; detail=replayed"),
+        (b"x-pennyworth-receipt", receipt.id.encode()),
+        (b"x-pennyworth-model", first.target.encode()),
+        *of_sums(receipt)[1:],
     ]
 
 
@@ -58,14 +74,14 @@ def of_stream(p: Passage, upstream: tuple[tuple[str, str], ...]) -> Headers:
 
 def of_whole(p: Passage, receipt: Receipt, upstream: tuple[tuple[str, str], ...], outcome: Outcome) -> Headers:
     return [
-        _type_of(p, upstream, outcome),
+        type_of(p, upstream, outcome),
         (b"cache-status", cache_status(p).encode()),
         *of_receipt(receipt),
         *passed_on(upstream, p.answering.provider.credential),
     ]
 
 
-def _type_of(p: Passage, upstream: tuple[tuple[str, str], ...], outcome: Outcome) -> tuple[bytes, bytes]:
+def type_of(p: Passage, upstream: tuple[tuple[str, str], ...], outcome: Outcome) -> tuple[bytes, bytes]:
     """Events or JSON, as asked; a provider's own error page keeps the type it came with."""
     if trouble.gives(outcome) and outcome.ending not in ("cut", "error"):
         return EVENTS if p.request.stream else JSON

@@ -19,6 +19,7 @@ class Passage:
         attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
         answering: the target whose reply it gets. ``fallbacks``: those to ask when the asked one fails.
         alone: its key may not be answered by whom others may be, so it shares no call with them.
+        once: under which its result is taken down, where it bears an Idempotency-Key.
         left: its caller has gone. ``leads``: its call feeds others. ``retried``: its first
             flight failed and it has asked again. ``repeats_sample``: a sampled question that was asked before.
     """
@@ -37,6 +38,7 @@ class Passage:
         "name",
         "normal",
         "notes",
+        "once",
         "reason",
         "receipt",
         "repeats_sample",
@@ -68,6 +70,7 @@ class Passage:
         self.exact: Key | None = case.keys.exact if case.keys else None
         self.normal: Key | None = case.keys.normal if case.keys else None
         self.under: Key | None = None
+        self.once = b""
         self.shares = False
         self.alone = False
         self.leads = False

@@ -37,6 +37,10 @@ class Relay:
         self._waiter: asyncio.Future[None] | None = None
         self._join(flight)
 
+    @property
+    def flight(self) -> Flight:
+        return self._flight
+
     async def reply(self) -> Reply:
         """Waits until the reply has begun: a stream's first content, a whole body, or a failure."""
         while (reply := self.begun()) is None:
@@ -132,23 +136,34 @@ class Relay:
         if self._told or flight.outcome.ending != "cut":
             return b""
         self._told = True
-        told = trouble.explain(flight.outcome, self._p.answering)
-        return problems.problem_event(told.status, told.message, code=told.code)
+        return cut_off(self._p, flight.outcome)
 
     def _whole(self, flight: Flight) -> Reply:
         """The flight is over and nothing of it has been given: all at once, in the caller's form."""
         if flight.stand_in is not None:
             return self._replays.give(self._p, flight.stand_in, flight.served)
-        outcome, request = flight.outcome, self._p.request
+        outcome = flight.outcome
         assert outcome is not None
         self._settle(flight, outcome)
         assert self._p.receipt is not None
         head = heads.of_whole(self._p, self._p.receipt, flight.headers, outcome)
-        if not trouble.gives(outcome):
-            told = trouble.explain(outcome, self._p.answering)
-            return Reply(told.status, head, told.body or problems.problem(told.status, told.message, code=told.code))
-        if outcome.ending in ("cut", "error") and not outcome.streamed:
-            return Reply(outcome.status, head, outcome.raw)  # odd, but whole: what the provider said is what he gets
-        if request.stream:
-            return Reply(200, head, replay.as_events(outcome.raw, streamed=outcome.streamed, usage=request.wants_usage))
-        return Reply(200, head, replay.as_json(outcome.raw, streamed=outcome.streamed))
+        status, body = all_at_once(self._p, outcome)
+        return Reply(status, head, body)
+
+
+def all_at_once(p: Passage, outcome: Outcome) -> tuple[int, bytes]:
+    """Status and body of a reply of which nothing has been given, in the form that was asked for."""
+    if not trouble.gives(outcome):
+        told = trouble.explain(outcome, p.answering)
+        return told.status, told.body or problems.problem(told.status, told.message, code=told.code)
+    if outcome.ending in ("cut", "error") and not outcome.streamed:
+        return outcome.status, outcome.raw  # odd, but whole: what the provider said is what he gets
+    if p.request.stream:
+        return 200, replay.as_events(outcome.raw, streamed=outcome.streamed, usage=p.request.wants_usage)
+    return 200, replay.as_json(outcome.raw, streamed=outcome.streamed)
+
+
+def cut_off(p: Passage, outcome: Outcome) -> bytes:
+    """The event that ends a stream which broke off."""
+    told = trouble.explain(outcome, p.answering)
+    return problems.problem_event(told.status, told.message, code=told.code)

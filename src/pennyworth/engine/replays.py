@@ -29,11 +29,15 @@ class Replays:
 
     def give(self, p: Passage, kept: Kept, served: Served) -> Reply:
         """The answer as this caller wants it; the receipt is written first."""
-        answer, request = kept.answer, p.request
-        body = self._render(answer, request.stream, request.wants_usage)
+        answer = kept.answer
+        body = self.body(p, kept)
         p.ttl_s = max(0.0, kept.expires_s - p.view.wall_s)
         receipt = self._books.settle(p, served=served, ending="complete", status=200, usage=answer.usage, answer=answer)
         return Reply(200, heads.of_hit(p, kept, receipt, self._sums_of(receipt)), body)
+
+    def body(self, p: Passage, kept: Kept) -> bytes:
+        """The answer in the form that was asked for."""
+        return self._render(kept.answer, p.request.stream, p.request.wants_usage)
 
     def _sums_of(self, receipt: Receipt) -> heads.Headers:
         name = (receipt.target, receipt.spent.pico, receipt.would_have_cost.pico, receipt.would_basis)

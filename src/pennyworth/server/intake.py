@@ -35,7 +35,7 @@ class Reader:
 
     def read(self, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
         """Raises ``RequestError``."""
-        if len(body) > self._LARGEST:
+        if len(body) > self._LARGEST or chat.ONCE_HEADER in headers:
             return self._read(body, headers, caller)
         name = (body, caller, tuple(map(headers.get, self._named)))
         request = self._known.get(name)

@@ -25,7 +25,10 @@ TIMEOUT_HEADERS = ("x-pennyworth-timeout", "x-stainless-read-timeout", "x-stainl
 USER_HEADER = "x-pennyworth-user"
 """Names the end user where the body does not."""
 
+ONCE_HEADER = "idempotency-key"
+
 MOST_CHOICES = 1024
+_LONGEST_KEY = 255
 _LONGEST_MODEL = 256
 _SHOWN = 60
 _LONGEST_TIMEOUT_S = 86400.0
@@ -61,6 +64,7 @@ def read_request(
     if n is not None and (n.__class__ is not int or not 1 <= n <= MOST_CHOICES):
         raise _wrong("n", n, f"a whole number from 1 to {MOST_CHOICES} is needed")
     user = fields.get("user")
+    once = headers.get(ONCE_HEADER)
     tags = headers.get(TAGS_HEADER)
     return Request(
         dialect="chat",
@@ -76,6 +80,7 @@ def read_request(
         directives=read_cache_control(headers.get("cache-control", "")),
         tags=_tags(tags) if tags else (),
         end_user=user if user.__class__ is str and user else headers.get(USER_HEADER, ""),
+        once=_once(once) if once is not None else "",
         timeout_s=_timeout_s(headers),
     )
 
@@ -177,6 +182,13 @@ def _timeout_s(headers: Mapping[str, str]) -> float:
             if 0 < seconds <= _LONGEST_TIMEOUT_S:
                 return seconds
     return 0.0
+
+
+def _once(key: str) -> str:
+    if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
+        problem = f"{ONCE_HEADER}: one of 1 to {_LONGEST_KEY} characters is needed, such as a random UUID."
+        raise RequestError(problem, code="invalid_header")
+    return key
 
 
 def _text(content: object) -> str:
