@@ -59,6 +59,7 @@ def provider(**more: Any) -> dict[str, Any]:
         ({"keys": {"ci": BEFORE["keys"]["ci"] | {"models": ["m"]}}}, ["keys.ci.models: * → m"]),
         ({"everyone": {"tokens_per_minute": 7}}, ["everyone.tokens_per_minute: 0 → 7"]),
         ({"teams": {"t": {}}}, ["teams.t: added"]),
+        ({"providers": provider(proxy="http://p:1")}, ["providers.openai.proxy: none → http://p:1"]),
         ({"providers": provider(calls={"tries": 1})}, ["providers.openai.calls.tries: 3 → 1"]),
         (
             {"routes": [BEFORE["routes"][0] | {"ttl": "2h", "switches": {"exact": 50}}]},

@@ -17,6 +17,7 @@ from pennyworth.ports import Call
 from pennyworth.server import logs, metrics
 from pennyworth.server.auth import Gatekeeper
 from pennyworth.server.intake import Reader
+from pennyworth.server.reload import History
 from pennyworth.server.snapshot import merge, take
 from pennyworth.testing.chat_bytes import chat_events, chat_json, error_json, event
 from pennyworth.testing.scripted_server import Connection, connection, http_head, send
@@ -120,7 +121,7 @@ class Sinks:
         self.troubles = "\n".join(running.troubles)
         self.receipts = running.receipts()
         snapshot = running.look(lambda: take(running.runtime, worker="w0", started_s=0.0, in_flight=0))
-        self.metrics = metrics.render(merge([snapshot], since_s=0.0), "")[0].decode()
+        self.metrics = metrics.render(merge([snapshot], since_s=0.0), History(0.0), "")[0].decode()
         self.files = {
             path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "secret"
         }

@@ -8,20 +8,29 @@ from pathlib import Path
 
 import pytest
 
+from pennyworth.assemble import open_prices
 from pennyworth.decide import keys
 from pennyworth.decide.key import Keyring
 from pennyworth.decide.keys import Wanted, sealer
+from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
 from pennyworth.engine.clock import SystemClock
 from pennyworth.engine.state import State
 from pennyworth.engine.tenancy import Tenancy
+from pennyworth.engine.terms import Terms, make_terms
 from pennyworth.errors import StoreError
 from pennyworth.plan import ClientKey, Plan, Secret
 from pennyworth.stores.keybook import SqliteKeyBook
 from pennyworth.view import Control
 
 SEAL = sealer(Keyring(b"s" * 32))
-PLAN = Plan(providers=())
-CLASHING = Plan(providers=(), keys=(ClientKey(name="alice", secret=Secret("configured"), scope="a"),))
+PLAN = Plan(providers=(), lifetimes=DEFAULT_LIFETIMES)
+CLASHING = Plan(
+    providers=(), lifetimes=DEFAULT_LIFETIMES, keys=(ClientKey(name="alice", secret=Secret("configured"), scope="a"),)
+)
+
+
+def terms(plan: Plan) -> Terms:
+    return make_terms(plan, open_prices(plan))
 
 
 class Desk:
@@ -31,7 +40,7 @@ class Desk:
         self.path = folder / "keys.db"
         self.said: list[str] = []
         self.state = State(
-            PLAN, Control(), SystemClock(), b"seed", lambda part, what: self.said.append(f"{part}: {what}")
+            terms(PLAN), Control(), SystemClock(), b"seed", lambda part, what: self.said.append(f"{part}: {what}")
         )
         self.book = SqliteKeyBook(self.path)
         self.tenancy = Tenancy(self.state, self.book, SEAL)
@@ -85,12 +94,12 @@ def test_a_book_that_cannot_be_read_at_the_start_stops_the_start(desk: Desk):
 def test_another_configuration_holds_at_once_and_what_it_contradicts_is_said_once(desk: Desk):
     desk.create("alice")
     desk.tenancy.look()
-    desk.tenancy.adopt(CLASHING)
+    desk.tenancy.adopt(terms(CLASHING))
     assert desk.state.plan is CLASHING
     assert set(desk.state.tenants.callers) == {SEAL("configured")}
     desk.create("bob")
     desk.tenancy.look()
     assert [said for said in desk.said if "the virtual key 'alice' is not in force" in said] == desk.said
     assert len(desk.said) == 1
-    desk.tenancy.adopt(PLAN)
+    desk.tenancy.adopt(terms(PLAN))
     assert SEAL("pw-alice") in desk.state.tenants.callers

@@ -115,8 +115,8 @@ def _by_name(value: tuple[Any, ...]) -> dict[str, Any]:
 
 def _key(noun: type[msgspec.Struct], attr: str, at: str) -> tuple[str, Kind | None]:
     """As one writes it in the file, and what kind of value it holds."""
-    if attr == "allowance":
-        return at, None  # its keys stand beside those of whom it is for
+    if attr in _BESIDE:
+        return at, None
     section, key, kind = _WRITTEN.get((noun, attr), ("", attr, None))
     return (f"{section}.{key}" if section else f"{at}.{key}" if at else key), kind
 
@@ -137,4 +137,7 @@ _WRITTEN: Mapping[tuple[type[msgspec.Struct], str], tuple[str, str, Kind | None]
         (Plan, "admin_key"): ("admin", "key", None),
     }
 )
+_BESIDE = frozenset(["allowance", "road", "quirks"])
+"""Nouns of their own whose keys stand in the file beside those of whom they belong to."""
+
 _DERIVED = frozenset([(Plan, "digest")])
