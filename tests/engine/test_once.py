@@ -246,6 +246,14 @@ async def test_a_result_too_large_is_not_kept_and_not_made_again(house: MakeHous
     assert again.headers["x-should-retry"] == "false"
 
 
+async def test_a_stream_too_large_goes_to_its_caller_whole_and_is_not_made_again(house: MakeHouse) -> None:
+    words = ["word " * 50] * 40
+    h = await house([stream(chat_events(words, usage=(9, 2)))], cache=CacheSpec(max_answer_bytes=1000))
+    assert (await keyed(h, stream=True)).text == "".join(words)
+    again = await keyed(h, stream=True)
+    assert (again.status, b"idempotency_result_not_kept" in again.body) == (409, True)
+
+
 async def test_after_its_time_the_key_is_free(house: MakeHouse) -> None:
     h = await house([reply(json=chat_json("x")), reply(json=chat_json("y"))], limits=Limits(idempotency_s=60.0))
     await keyed(h)

@@ -15,7 +15,7 @@ from pennyworth.decide.admit import Refuse
 from pennyworth.decide.key import Keyring
 from pennyworth.engine import heads
 from pennyworth.engine.books import Books
-from pennyworth.engine.flight import Flight
+from pennyworth.engine.flight import WHOLE, Flight
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.engine.relay import Relay, all_at_once, cut_off
 from pennyworth.engine.replays import Replays
@@ -159,7 +159,7 @@ class _Taker:
         self._p = p
         self._flight = flight
         flight.join()
-        flight.took(1 << 62)  # nobody's slow reading holds it up
+        flight.took(WHOLE)  # nobody's slow reading holds it up, and nothing of it is let go
         self._look()
 
     def _look(self) -> None:
