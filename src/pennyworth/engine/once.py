@@ -7,6 +7,7 @@ gets and goes on reading when the caller has left: a caller who asks again after
 from __future__ import annotations
 
 import asyncio
+import hmac
 
 import msgspec
 
@@ -51,7 +52,7 @@ class Once:
         ``made`` or ``not_made`` is to be called."""
         promise = self._promise(p)
         while (running := self._running.get(promise.key)) is not None:
-            if running.seal != promise.seal:
+            if not hmac.compare_digest(running.seal, promise.seal):
                 return once.OTHER_BODY
             if (flight := await running.flight) is not None:
                 p.retried = True

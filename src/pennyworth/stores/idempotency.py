@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Literal
 
 from pennyworth.ports import FirstResult, Found, Promise
@@ -39,7 +40,7 @@ class MemoryIdempotency:
             self._rows[promise.key] = _Row(promise)
             self._make_room(now_s)
             return Found("begun")
-        if row.promise.seal != promise.seal:
+        if not hmac.compare_digest(row.promise.seal, promise.seal):
             return Found("other")
         if not row.ended:
             return Found("unknown")

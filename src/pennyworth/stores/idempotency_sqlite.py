@@ -125,7 +125,7 @@ class SqliteIdempotency:
         self._db.close()
 
     def _found(self, promise: Promise, seal: bytes, run: str, ended: int, sealed: bytes | None) -> Found:
-        if seal != promise.seal:
+        if not hmac.compare_digest(seal, promise.seal):
             return Found("other")
         if not ended:
             running = run != self._alive.run and self._alive.lives(run)
