@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from benchmarks import gateway, hits, keys, machine, memory
+from benchmarks import gateway, hits, keys, machine, memory, outage, overload, streams
 from benchmarks.sheet import Sheet
 
 _HERE = Path(__file__).parents[1]
@@ -59,6 +59,19 @@ BENCHES: Mapping[str, Measured | Printed] = MappingProxyType(
             lambda: keys.run(rounds=3, hits=50),
         ),
         "memory": Measured("memory of the gateway over 10⁵ requests", memory.run, lambda: memory.run(requests=5_000)),
+        "streams": Measured(
+            "10,000 open streams: memory each, and the admin port meanwhile",
+            streams.run,
+            lambda: streams.run(counts=(200,), seconds=2.0),
+        ),
+        "overload": Measured(
+            "five times the capacity: who is served, who is sent away", overload.run, lambda: overload.run(seconds=2.0)
+        ),
+        "outage": Measured(
+            "a provider down, silent, hanging up or flapping",
+            outage.run,
+            lambda: outage.run(seconds=3.0, moods=("down",)),
+        ),
         "wire": Printed("reading requests, making keys, recording and replaying replies"),
         "store": Printed("the stores of kept answers by themselves", whole=("--million",)),
         "ledger": Printed("the journal and the ledger by themselves", quick=("--receipts", "5000")),

@@ -57,13 +57,13 @@ def _outage(mood: str, chain: bool, seconds: float) -> Seen:
         )
         with programs.gateway(config) as gateway:
             paced = programs.paced()
-            paced.run(Course(port=gateway.port, salt="well", phases=[(RATE, 3.0)]))
+            paced.run(Course(port=gateway.port, salt="well", phases=[(RATE, seconds / 5)]))
             _set(provider, mood)
             before = _count(provider)
             during = paced.run(Course(port=gateway.port, salt="outage", phases=[(RATE, seconds)]))
             calls = _count(provider) - before
             _set(provider, "well")
-            after = paced.run(Course(port=gateway.port, salt="after", phases=[(RATE, 10.0)]))
+            after = paced.run(Course(port=gateway.port, salt="after", phases=[(RATE, seconds / 2)]))
     return Seen(during=during, after=after, calls=calls)
 
 

@@ -25,6 +25,7 @@ AIM_KB = 40.0
 ADMIN_MS = 250.0
 
 _WORKERS = 2
+_SETTLED_S = 1.0
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,7 +63,7 @@ def held(streams: int, seconds: float) -> Held:
 
 
 def _hold(start: object, gateway: Served, provider: Served, admin: int, streams: int, seconds: float) -> Held:
-    machine.settled(gateway.pid)
+    time.sleep(_SETTLED_S)
     before = machine.resident_mb(gateway.pid)
     callers = start(sys.executable, "-m", "benchmarks.held_callers", str(gateway.port), str(streams))  # type: ignore[operator]
     opened = _told(callers.stdout)
@@ -77,7 +78,7 @@ def _hold(start: object, gateway: Served, provider: Served, admin: int, streams:
     urllib.request.urlopen(f"http://127.0.0.1:{provider.port}/finish").read()
     ended = _told(callers.stdout)
     callers.wait(60)
-    machine.settled(gateway.pid)
+    time.sleep(_SETTLED_S)
     return Held(
         streams=streams,
         opened=opened,

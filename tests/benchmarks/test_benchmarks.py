@@ -14,7 +14,7 @@ from benchmarks.shape import shape
 from benchmarks.sheet import Cell, Sheet
 from rich.console import Console
 
-from benchmarks import fuzz, gateway, hits, keys, machine, soak
+from benchmarks import fuzz, gateway, hits, keys, machine, outage, overload, soak, streams
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +33,25 @@ def test_the_gateway_bench_asks_the_real_gateway_and_the_floor() -> None:
     assert [row["request"] for row in sheet.rows] == [target.name for target in targets]
     assert all(row["bad"] == 0 for row in sheet.rows), sheet.notes
     assert all(row["requests/s"] and row["RSS MB"] for row in sheet.rows)
+
+
+def test_open_streams_are_held_and_none_is_dropped() -> None:
+    (row,) = streams.run(counts=(150,), seconds=0.5).rows
+    assert (row["whole"], row["dropped"]) == (150, 0)
+    assert row["KB each"] is not None
+
+
+def test_an_overload_is_sent_away_with_a_word_on_when_to_come_back() -> None:
+    (row,) = overload.run(seconds=1.0, ways=overload.WAYS[:1]).rows
+    assert row["without Retry-After"] == row["no answer"] == 0
+    assert row["sent away"]
+    assert row["served/s"]
+
+
+def test_an_outage_reaches_the_provider_less_than_its_callers_and_a_fallback_serves_them() -> None:
+    alone, falling = outage.run(seconds=1.0, moods=("down",)).rows
+    assert (alone["errors, %"], falling["errors, %"]) == (100.0, 0.0)
+    assert all(float(row["calls per request"] or 0) <= outage.MOST_CALLS for row in (alone, falling))
 
 
 def test_every_required_figure_stands_beside_a_target() -> None:
@@ -62,14 +81,8 @@ def test_a_soak_balances_the_books(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("name", fuzz.TRIALS)
-def test_trials_of_the_readers_hold_their_laws(name: str) -> None:
-    ends = fuzz.tried(fuzz.TRIALS[name], random.Random(7), 300)
-    assert ends.total() == 300
-
-
-@pytest.mark.parametrize("name", fuzz.TRIALS)
 def test_the_same_seed_gives_the_same_trials(name: str) -> None:
-    first, second = (fuzz.tried(fuzz.TRIALS[name], random.Random(3), 50) for _ in range(2))
+    first, second = (fuzz.tried(fuzz.TRIALS[name], random.Random(3), 20) for _ in range(2))
     assert first == second
 
 
