@@ -49,7 +49,8 @@ def _request(chance: random.Random) -> Case:
 
 
 def _came_in(case: Case) -> str:
-    """The same requests however they were cut, and whether or not their heads have been read before."""
+    """The same requests however they were cut, and whether or not their heads have been read before. What is said of bytes
+    that are none may depend on the cut."""
     raw = b"".join(case)
     heads = Heads()
     first = _asked((raw,), heads)
@@ -61,7 +62,7 @@ def _came_in(case: Case) -> str:
     return "refused" if bad else f"{len(requests)} whole"
 
 
-def _asked(pieces: Case, heads: Heads) -> tuple[list[Any], str, Any]:
+def _asked(pieces: Case, heads: Heads) -> tuple[list[Any], int, Any]:
     incoming = Incoming(_LIMITS, heads)
     found = []
     for piece in pieces:
@@ -78,7 +79,7 @@ def _asked(pieces: Case, heads: Heads) -> tuple[list[Any], str, Any]:
         for one in found
     ]  # fmt: skip
     coming = (incoming.coming.head.path, incoming.coming.body) if incoming.coming else None
-    return said, incoming.bad.message if incoming.bad else "", coming
+    return said, incoming.bad.status if incoming.bad else 0, coming
 
 
 def _reply(chance: random.Random) -> Case:

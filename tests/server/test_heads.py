@@ -199,3 +199,11 @@ def test_what_is_wrong_behind_a_wish_for_another_protocol_is_said_as_anywhere_el
     incoming.feed(wish + b"POST /\r\n\r\n")
     assert incoming.bad is not None
     assert "HTTP/0.9" in incoming.bad.message
+
+
+def test_what_looks_like_tls_in_the_middle_of_a_head_is_not_called_tls():
+    incoming = Incoming(Limits(), Heads())
+    incoming.feed(b"GET / HTTP/1.1\r\nHo")
+    incoming.feed(b"\x16\x03: a\r\n\r\n")
+    assert incoming.bad is not None
+    assert "TLS" not in incoming.bad.message

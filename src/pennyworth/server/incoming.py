@@ -73,7 +73,7 @@ class Incoming:
         except BadHeadError as error:
             self._cannot_read(error)
         except httptools.HttpParserError as error:
-            self._cannot_read(malformed(error, data))
+            self._cannot_read(malformed(error, data if begins else b""))
         if begins and len(self.waiting) == 1 and self.idle:
             self._heads.learn(data, self.waiting[0].head)
 
