@@ -36,12 +36,12 @@ def test_callers_in_a_hurry_do_not_talk_a_provider_out_of_use_for_the_others(sta
 
 def test_a_provider_that_gets_ever_slower_is_found_out_though_nobody_waits_to_the_end(stage: MakeStage, ask_about: Ask):
     """Its replies took a moment so far: a caller who waited several times as long has found something out."""
-    here = stage(then=WELL, provider={"persistence": Persistence(trip_after=4)})
+    here = stage(then=WELL, provider={"persistence": Persistence(trip_after=2)})
     for _ in range(40):
         assert ask(here.running, ask_about()).status == 200
     here.line.play(then=(BlackHole(),))
     here.line.break_all()
-    for _ in range(4):
+    for _ in range(2):
         assert ask(here.running, ask_about(), "x-pennyworth-timeout: 2").status == 504
     assert ask(here.running, ask_about()).status == 503
 

@@ -53,7 +53,7 @@ def test_the_yardstick_lets_the_whole_pass_and_nothing_much_else():
 
 async def test_recorded_json_cut_at_any_byte_is_an_error_or_kept_by_nobody(house: MakeHouse):
     """A connection that breaks is an error; half a body that ends in order is passed on, as a direct caller would get it."""
-    for number, row in enumerate(BODIES[:12]):
+    for number, row in enumerate(BODIES[:6]):
         here = await house()
         for at in range(len(row.raw)):
             part = row.raw[:at]
