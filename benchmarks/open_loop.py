@@ -59,8 +59,7 @@ class Loop:
         number, start = 0, 0.0
         for rate, seconds in self._course.phases:
             for turn in range(int(rate * seconds)):
-                if (early_s := start + turn / rate - self.now) > 0:
-                    await asyncio.sleep(early_s)
+                await asyncio.sleep(max(0.0, start + turn / rate - self.now))  # one that is late lets replies come too
                 self._ask(f"{self._course.salt} {number}")
                 number += 1
             start += seconds
