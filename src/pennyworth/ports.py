@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Literal, Protocol
 
 import msgspec
@@ -104,21 +105,38 @@ class Standing(msgspec.Struct, frozen=True):
     leased: int = 0
 
 
+class Bill(msgspec.Struct, frozen=True):
+    """What a worker reports of an account since it last did.
+
+    ``used``: spent, out of its lease. ``back``: of its lease, what it no longer needs; less than nothing where it has
+    spent more than it had leased, by as much as it still holds.
+    """
+
+    account: Account
+    used: int = 0
+    back: int = 0
+
+
 class Quotas(Protocol):
     """Accounts shared by all workers. A worker leases part of what is left, and reserves from its lease by itself.
 
     - ``lease`` grants up to ``want`` but not less than ``least``, or 0: settled use and all leases together never
-      exceed ``ceiling``, whoever asks at the same time.
-    - ``settle`` moves ``used`` from this worker's lease to settled use, and gives ``back`` what it no longer holds.
-      ``used`` beyond the lease is settled too: it was spent.
+      exceed ``ceiling``, whoever asks at the same time. Grants shrink with what is left, so that nobody holds it all.
+      ``since_s`` is when this worker began to count on the account, where that was not with its window. The first
+      lease of an account in its window finds used what the books say was spent already.
+    - ``settle`` takes all bills or none: ``used`` moves from this worker's lease to settled use, ``back`` is free
+      again. ``used`` beyond the lease is settled too: it was spent. Answers how each account stands now.
     - A worker that died holds nothing for longer than a minute: ``recover`` settles what it had spent, by the books,
-      and gives the rest back. Any process may call it at any time; twice is as good as once.
+      and gives the rest back. Any process may call it at any time; twice is as good as once. It returns how many
+      lives of workers it has closed.
     - All raise ``StoreError`` when the backend is broken, promptly. Budgets are no optimisation: the engine refuses.
+    - ``lease`` and ``standing`` are quick enough for the request path; ``settle`` and ``recover`` may be called from
+      another thread meanwhile.
     """
 
-    def lease(self, account: Account, ceiling: int, want: int, least: int) -> int: ...
+    def lease(self, account: Account, ceiling: int, want: int, least: int, since_s: float = 0.0) -> int: ...
 
-    def settle(self, account: Account, used: int, back: int) -> None: ...
+    def settle(self, bills: Sequence[Bill]) -> Sequence[Standing]: ...
 
     def standing(self, account: Account) -> Standing: ...
 
@@ -187,6 +205,15 @@ class Idempotency(Protocol):
     def close(self) -> None: ...
 
 
+class Notices(Protocol):
+    """What people were told already, by all workers and over restarts.
+
+    ``first`` is ``True`` for one caller only, until ``until_s`` (Unix time). It raises ``StoreError`` when it cannot say.
+    """
+
+    def first(self, what: str, until_s: float) -> bool: ...
+
+
 class Journal(Protocol):
     """Where a worker acknowledges. ``append`` is one write(2): when it has returned, a crash of the process loses
     nothing. It raises ``StoreError`` when the disk refuses; the request is served all the same and the fact counted."""
@@ -196,7 +223,7 @@ class Journal(Protocol):
     def close(self) -> None: ...
 
 
-Group = Literal["", "model", "scope", "served", "route", "day", "hour"]
+Group = Literal["", "model", "scope", "served", "route", "client", "team", "day", "hour"]
 
 
 class Ledger(Protocol):
@@ -205,7 +232,8 @@ class Ledger(Protocol):
     - ``fold`` may be given the same records again, in any order, by several processes: the totals do not change.
       A receipt wins over an intent of the same id; an intent alone counts nothing until it is closed.
     - ``totals`` groups by the given column over receipts in [since_s, until_s); "" is one row under the key "".
-    - ``receipts`` lists the newest first, filtered by column (``model``, ``scope``, ``served``, ``ending``, ``route``); ``receipt`` finds by id, or ``None``.
+    - ``receipts`` lists the newest first, filtered by column (``model``, ``scope``, ``served``, ``ending``,
+      ``route``, ``client``, ``team``); ``receipt`` finds by id, or ``None``.
     """
 
     def fold(self, records: Iterable[Intent | Receipt]) -> int: ...
@@ -226,9 +254,12 @@ class PriceBook(Protocol):
 
     ``price`` is called on the request path: after the first call for a model and day it must be a look-up.
     ``provider`` is the book's id for the company ("openai"), ``model`` the name sent to it, ``at_s`` Unix time.
+    ``exchange`` is how many dollars one unit of a currency is then, ``None`` where no rate is known; a dollar is 1.
     """
 
     def price(self, provider: str, model: str, at_s: float) -> Price | None: ...
+
+    def exchange(self, currency: str, at_s: float) -> Decimal | None: ...
 
     def warnings(self, now_s: float) -> Sequence[str]: ...
 
