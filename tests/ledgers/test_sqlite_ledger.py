@@ -45,9 +45,30 @@ def test_a_schema_of_a_newer_version_is_refused_with_the_reason(tmp_path: Path) 
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version=7")
     connection.close()
-    with pytest.raises(ConfigError, match=r"schema 7.*up to 1") as refused:
+    with pytest.raises(ConfigError, match=r"schema 7.*up to 2") as refused:
         SqliteLedger(path)
     assert refused.value.key == "state_dir"
+
+
+def test_a_ledger_of_schema_1_keeps_its_books_and_learns_of_clients_and_teams(tmp_path: Path) -> None:
+    """The file was written by the code of schema 1."""
+    path = tmp_path / "ledger.sqlite"
+    connection = sqlite3.connect(path)
+    connection.executescript((Path(__file__).parent / "data" / "schema_1.sql").read_text())
+    connection.close()
+    ledger = SqliteLedger(path)
+    assert {key: total.requests for key, total in ledger.totals(0, float("inf"), "model").items()} == {
+        "small": 2,
+        "large": 1,
+    }
+    assert everything(ledger).saved == {"exact": Money(1_000_000_000_001)}
+    assert [receipt.id for receipt in ledger.receipts(10, where={"scope": "team-b"})] == ["r2"]
+    assert [one.intent.id for one in ledger.open_intents()] == ["r4"]
+    assert ledger.progress("w0-1-000000.jsonl").offset == 900
+    ledger.fold([paid("r5", client="bob", team="b"), paid("r6")])
+    assert {key: total.requests for key, total in ledger.totals(0, float("inf"), "client").items()} == {"": 4, "bob": 1}
+    ledger.close()
+    assert everything(SqliteLedger(path)).requests == 5
 
 
 def test_a_file_that_is_no_database_is_a_store_error_that_names_it(tmp_path: Path) -> None:

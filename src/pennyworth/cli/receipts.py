@@ -30,6 +30,8 @@ def receipts(
     ] = None,
     ending: Annotated[str | None, Parameter(help="complete, length, cut, error, caller_left, refused ...")] = None,
     route: Annotated[str | None, Parameter(help="Only those of this route.")] = None,
+    client: Annotated[str | None, Parameter(help="Only those of this client key.")] = None,
+    team: Annotated[str | None, Parameter(help="Only those of this team.")] = None,
     window: Window = "all",
     config: ConfigPath = None,
     state_dir: StateDir = None,
@@ -50,7 +52,15 @@ def receipts(
     if limit < 1:
         raise wrong_usage(f"--limit {limit} lists nothing.", "Give a whole number from 1 on.")
     screen = Screen()
-    given = {"model": model, "scope": scope, "served": served, "ending": ending, "route": route}
+    given = {
+        "model": model,
+        "scope": scope,
+        "served": served,
+        "ending": ending,
+        "route": route,
+        "client": client,
+        "team": team,
+    }
     where = {name: value for name, value in given.items() if value is not None}
     since_s = since_of(window, time.time())
     with open_books(plan_at(config, state_dir), screen) as ledger:

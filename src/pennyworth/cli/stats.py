@@ -25,7 +25,7 @@ _NEWEST = 1000
 _SHOWN = 5
 _FIGURE = re.compile(r"\d+\.\d+")
 
-By = Literal["model", "scope", "served", "route", "day", "hour"]
+By = Literal["model", "scope", "served", "route", "client", "team", "day", "hour"]
 
 
 def stats(

@@ -57,6 +57,8 @@ class Posting(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="receipt"
     would_basis: Basis = "none"
     saved: dict[Layer, Amount] = {}
     own: Amount = _NOTHING
+    client: str = ""
+    team: str = ""
     parent: str = ""
 
 

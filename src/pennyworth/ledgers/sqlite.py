@@ -26,7 +26,7 @@ from pennyworth.ledgers.lines import (
     unsummable,
 )
 from pennyworth.ledgers.segment_book import OpenIntent, Progress, Stretch
-from pennyworth.ledgers.sqlite_read import receipts_before, totals_in
+from pennyworth.ledgers.sqlite_read import receipts_before, receipts_of_run, totals_in
 from pennyworth.ledgers.sqlite_schema import connect
 from pennyworth.ledgers.sqlite_write import FacetIds, book
 from pennyworth.ledgers.tally import checked_filter
@@ -80,6 +80,12 @@ class SqliteLedger:
         with self._reading() as connection:
             row = connection.execute("SELECT body FROM receipts WHERE id = ?", (receipt_id,)).fetchone()
             return to_receipt(row[0]) if row else None
+
+    def receipts_of_run(self, run: str, since_s: float, until_s: float, where: Mapping[str, str]) -> Sequence[Receipt]:
+        """All receipts of one run of a worker in [since_s, until_s), in no order."""
+        wanted = checked_filter(where)
+        with self._reading() as connection:
+            return receipts_of_run(connection, run, since_s, until_s, wanted)
 
     def progress(self, segment: str) -> Progress:
         with self._read_lock, self._as_store_error():

@@ -18,6 +18,8 @@ _GROUP_COLUMN: Mapping[Group, str] = {
     "scope": "f.scope",
     "served": "f.served",
     "route": "f.route",
+    "client": "f.client",
+    "team": "f.team",
     "day": "s.hour",
     "hour": "s.hour",
 }
@@ -46,6 +48,18 @@ def receipts_before(
         conditions.append(f"facet IN (SELECT id FROM facets WHERE {matching})")  # noqa: S608
     statement = f"SELECT body FROM receipts WHERE {' AND '.join(conditions)} ORDER BY at DESC LIMIT ?"  # noqa: S608
     rows = connection.execute(statement, (*values, *where.values(), limit))
+    return [to_receipt(body) for (body,) in rows]
+
+
+def receipts_of_run(
+    connection: sqlite3.Connection, run: str, since_s: float, until_s: float, where: Mapping[str, str]
+) -> list[Receipt]:
+    """What one run of a worker has booked in [since_s, until_s): its receipts' ids hold its name."""
+    conditions, values = ["at >= ? AND at < ? AND instr(id, ?) > 0"], [since_s, until_s, f"-{run}-"]
+    for name, value in where.items():
+        conditions.append(f"facet IN (SELECT id FROM facets WHERE {name} = ?)")  # noqa: S608 our own names
+        values.append(value)
+    rows = connection.execute(f"SELECT body FROM receipts WHERE {' AND '.join(conditions)}", values)  # noqa: S608
     return [to_receipt(body) for (body,) in rows]
 
 

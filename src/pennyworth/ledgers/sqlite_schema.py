@@ -12,11 +12,16 @@ from pathlib import Path
 
 from pennyworth.errors import ConfigError
 
-VERSION = 1
+VERSION = 2
+
+_FACETS = (
+    "CREATE TABLE facets (id INTEGER PRIMARY KEY, scope TEXT NOT NULL, model TEXT NOT NULL, route TEXT NOT NULL,"
+    " served TEXT NOT NULL, ending TEXT NOT NULL, client TEXT NOT NULL, team TEXT NOT NULL,"
+    " UNIQUE (scope, model, route, served, ending, client, team))"
+)
 
 _TABLES = (
-    "CREATE TABLE facets (id INTEGER PRIMARY KEY, scope TEXT NOT NULL, model TEXT NOT NULL, route TEXT NOT NULL,"
-    " served TEXT NOT NULL, ending TEXT NOT NULL, UNIQUE (scope, model, route, served, ending))",
+    _FACETS,
     "CREATE TABLE receipts (id TEXT PRIMARY KEY, at REAL NOT NULL, facet INTEGER NOT NULL, body BLOB NOT NULL)",
     "CREATE INDEX receipts_at ON receipts (at, facet)",
     "CREATE TABLE intents (id TEXT PRIMARY KEY, owner TEXT NOT NULL, body BLOB NOT NULL)",
@@ -32,6 +37,17 @@ _TABLES = (
 
 _ERASURES = "CREATE TABLE IF NOT EXISTS erasures (n INTEGER PRIMARY KEY, body BLOB NOT NULL)"
 """Who was forgotten. The number of rows also tells whoever remembers facets by their ids that some may be gone."""
+
+_TO_SCHEMA_2 = (
+    # Receipts of schema 1 knew neither client nor team. Ids stay, so that sums and receipts keep their facets.
+    "ALTER TABLE facets RENAME TO facets_of_schema_1",
+    _FACETS,
+    "INSERT INTO facets SELECT id, scope, model, route, served, ending, '', '' FROM facets_of_schema_1",
+    "DROP TABLE facets_of_schema_1",
+)
+
+_STEPS = {0: _TABLES, 1: _TO_SCHEMA_2}
+"""What brings a file of that schema to the newest."""
 
 _LOW_BITS = 30
 
@@ -80,10 +96,9 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
         _refuse_newer(_version(connection), path)
-        if _version(connection) == 0:
-            for statement in _TABLES:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={VERSION}")
+        for statement in _STEPS.get(_version(connection), ()):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={VERSION}")
         connection.execute("COMMIT")
     except BaseException:
         connection.execute("ROLLBACK")

@@ -17,7 +17,7 @@ import msgspec
 from pennyworth.ledgers.lines import Booked
 from pennyworth.ledgers.postings import Posting
 from pennyworth.ledgers.sqlite_schema import split
-from pennyworth.ledgers.tally import Counted, Tally, facet_fields
+from pennyworth.ledgers.tally import Counted, Facet, Tally, facet_fields
 from pennyworth.ledgers.window import hour_of
 from pennyworth.outcome import Receipt
 
@@ -36,6 +36,11 @@ _SUM_COLUMNS = (
 )
 
 _ADD_RECEIPTS = "INSERT OR IGNORE INTO receipts (id, at, facet, body) VALUES {rows}"
+
+_ADD_FACET = (
+    f"INSERT OR IGNORE INTO facets ({', '.join(Facet._fields)}) VALUES ({', '.join('?' for _ in Facet._fields)})"  # noqa: S608
+)
+_FIND_FACET = f"SELECT id FROM facets WHERE {' AND '.join(f'{name} = ?' for name in Facet._fields)}"  # noqa: S608
 
 _ADD_SUMS = (
     f"INSERT INTO sums (hour, facet, {', '.join(_SUM_COLUMNS)}) VALUES {{rows}}"  # noqa: S608 our own names
@@ -133,12 +138,8 @@ def facet_id(connection: sqlite3.Connection, facet: tuple[str, ...], known: Face
         return found
     if len(known) >= _MANY_FACETS:
         known.clear()
-    connection.execute(
-        "INSERT OR IGNORE INTO facets (scope, model, route, served, ending) VALUES (?, ?, ?, ?, ?)", facet
-    )
-    row = connection.execute(
-        "SELECT id FROM facets WHERE scope = ? AND model = ? AND route = ? AND served = ? AND ending = ?", facet
-    ).fetchone()
+    connection.execute(_ADD_FACET, facet)
+    row = connection.execute(_FIND_FACET, facet).fetchone()
     return known.setdefault(facet, int(row[0]))
 
 

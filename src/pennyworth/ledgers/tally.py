@@ -30,6 +30,8 @@ class Facet(NamedTuple):
     route: str
     served: str
     ending: str
+    client: str
+    team: str
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -102,7 +104,7 @@ facet_fields: Callable[[Counted], tuple[str, ...]] = attrgetter(*Facet._fields)
 
 
 def facet_of(receipt: Counted) -> Facet:
-    return Facet(receipt.scope, receipt.model, receipt.route, receipt.served, receipt.ending)
+    return Facet(*facet_fields(receipt))
 
 
 def part_of(receipt: Receipt, by: Group) -> Part:

@@ -17,6 +17,14 @@ class Currency(msgspec.Struct, frozen=True):
     name: str
     rates: tuple[tuple[float, Decimal], ...]
 
+    def rate(self, at_s: float) -> Decimal:
+        """Dollars for one unit then."""
+        found = self.rates[0][1]
+        for since_s, rate in self.rates:
+            if at_s >= since_s:
+                found = rate
+        return found
+
 
 USD = Currency("USD", ((float("-inf"), Decimal(1)),))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from importlib.metadata import version
 
 import msgspec
@@ -69,6 +70,10 @@ class GenaiPrices:
         """Who else sells this model and at what price, by the book's ids."""
         offers = ((provider.id, self.price(provider.id, model, at_s)) for provider in self._providers)
         return [(provider, price) for provider, price in offers if price is not None]
+
+    def exchange(self, currency: str, at_s: float) -> Decimal | None:
+        """The book is in dollars and knows no other currency."""
+        return Decimal(1) if currency == "USD" else None
 
     def warnings(self, now_s: float) -> Sequence[str]:
         """Says so when the book has not learnt of a price change for longer than the operator thinks good."""

@@ -60,6 +60,11 @@ class OverlayPrices:
                 return self._resold(reseller.name, terms, model, at_s)
         return self._price(provider, model, at_s, len(self._rules))
 
+    def exchange(self, currency: str, at_s: float) -> Decimal | None:
+        """By the file's ``[currency.…]`` tables."""
+        known = self._currencies.get(currency)
+        return known.rate(at_s) if known else None
+
     def warnings(self, now_s: float) -> Sequence[str]:
         """The book's own, and what in the file is old or leads nowhere."""
         return (*self._base.warnings(now_s), *self._old(now_s), *self._dangling(now_s))
@@ -156,6 +161,11 @@ class OverlayPrices:
             and entry.how.model != "*"
             and self._price(entry.how.provider, entry.how.model, now_s, index) is None
         ]
+
+
+def currencies_in(path: str | Path) -> Mapping[str, Currency]:
+    """The currencies of an overlay alone: for who counts budgets and needs no prices."""
+    return read_currencies(Path(path).name, _load(path).get("currency", {}))
 
 
 def _days(seconds: float) -> int:

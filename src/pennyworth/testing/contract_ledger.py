@@ -171,12 +171,16 @@ class LedgerContract:
             assert ledger.totals(NOON_S + since, NOON_S + until)[""].requests == len(inside)
 
     def test_totals_group_by_each_column(self, ledger: Ledger) -> None:
-        ledger.fold([paid("r1"), paid("r2", model="large", scope="team-b", route="vip"), hit("r3")])
+        ledger.fold(
+            [paid("r1"), paid("r2", model="large", scope="team-b", route="vip", client="bob", team="b"), hit("r3")]
+        )
         spread: dict[Group, dict[str, int]] = {
             "model": {"small": 2, "large": 1},
             "scope": {"team-a": 2, "team-b": 1},
             "route": {"default": 2, "vip": 1},
             "served": {"upstream": 2, "exact": 1},
+            "client": {"": 2, "bob": 1},
+            "team": {"": 2, "b": 1},
         }
         for by, expected in spread.items():
             groups = ledger.totals(0, float("inf"), by)
@@ -210,7 +214,16 @@ class LedgerContract:
             [
                 paid("r1", at_s=NOON_S + 1),
                 hit("r3", at_s=NOON_S + 3),
-                paid("r2", at_s=NOON_S + 2, model="large", scope="team-b", route="vip", ending="cut"),
+                paid(
+                    "r2",
+                    at_s=NOON_S + 2,
+                    model="large",
+                    scope="team-b",
+                    route="vip",
+                    ending="cut",
+                    client="bob",
+                    team="b",
+                ),
             ]
         )
 
@@ -223,7 +236,14 @@ class LedgerContract:
         assert ids(ledger.receipts(10, before_s=NOON_S + 3)) == ["r2", "r1"]
         assert ids(ledger.receipts(10, where={"model": "small"})) == ["r3", "r1"]
         assert ids(ledger.receipts(10, where={"model": "small", "served": "upstream"})) == ["r1"]
-        for column, value in (("scope", "team-b"), ("route", "vip"), ("ending", "cut"), ("model", "large")):
+        for column, value in (
+            ("scope", "team-b"),
+            ("route", "vip"),
+            ("ending", "cut"),
+            ("model", "large"),
+            ("client", "bob"),
+            ("team", "b"),
+        ):
             assert ids(ledger.receipts(10, where={column: value})) == ["r2"]
         assert ids(ledger.receipts(10, where={"model": "' OR 1 --"})) == []
 
