@@ -72,7 +72,8 @@ class Control(msgspec.Struct, frozen=True, kw_only=True):
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """What one client key may do: its own allowance, its team's, and everybody's together. All three must agree.
 
-    ``any_model``: none of the three names models; made once, since every request asks.
+    ``any_model``: none of the three names models. ``limited``: one of them bounds money or a rate. Both are made once,
+    since every request asks.
     """
 
     client: str = ""
@@ -81,10 +82,13 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     of_team: Allowance = UNLIMITED
     of_all: Allowance = UNLIMITED
     any_model: bool = True
+    limited: bool = False
 
     def __post_init__(self) -> None:
-        every = all("*" in each.models for each in (self.own, self.of_team, self.of_all))
-        msgspec.structs.force_setattr(self, "any_model", every)
+        three = (self.own, self.of_team, self.of_all)
+        bounds = [each for each in three if each.budgets or each.requests_per_minute or each.tokens_per_minute]
+        msgspec.structs.force_setattr(self, "any_model", all("*" in each.models for each in three))
+        msgspec.structs.force_setattr(self, "limited", bool(bounds))
 
 
 class Tenants(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,12 +18,14 @@ class Admit(msgspec.Struct, frozen=True):
 
 
 class Refuse(msgspec.Struct, frozen=True):
-    """Not served. ``message`` says what to do next; ``retry_after_s`` > 0 where asking again may help."""
+    """Not served. ``message`` says what to do next; ``retry_after_s`` > 0 where asking again may help, ``final`` where
+    it will not, though the status alone would make a client try."""
 
     status: int
     code: str
     message: str
     retry_after_s: int = 0
+    final: bool = False
 
 
 _ADMIT = Admit()

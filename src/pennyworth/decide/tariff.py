@@ -61,6 +61,19 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
             total += made * row.output
         return Money(total if self.unit == 1 else _half_even(total, self.unit))
 
+    def most(self, into: int, out: int) -> Money:
+        """What the dearest text of at most so many tokens in and out costs: all of it cached, written to the cache or
+        neither, all of the output thought or not, and in whichever tier is dearest."""
+        bounds = [above for above, _ in self.tiers]
+        rows = [self.base, *(row for _, row in self.tiers)]
+        reached = [row for row, above in zip(rows, [-1, *bounds], strict=True) if into > above]
+        counts = [*bounds[: len(reached) - 1], into]
+        total = self.per_request + max(
+            count * max(row.input, row.cached, row.cache_write) + out * max(row.output, row.reasoning)
+            for row, count in zip(reached, counts, strict=True)
+        )
+        return Money(-(-total // self.unit))
+
 
 def tariff(price: Price) -> Tariff:
     """The price as whole numbers; a kind without a rate of its own is charged as input or output."""

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
+import msgspec
+
+from pennyworth import canonical
 from pennyworth.errors import RequestError
 from pennyworth.plan import PLAIN, Quirks
 from pennyworth.request import Caller, Edit, Request
@@ -83,6 +86,13 @@ def read_request(
         once=_once(once) if once is not None else "",
         timeout_s=_timeout_s(headers),
     )
+
+
+def renamed(request: Request, model: str) -> Request:
+    """The same request to another model: what a caller would have sent who asks for it by name."""
+    name = Edit("model", canonical.encode(model), "another model is asked")
+    body = splice.apply(request.body, (name,), ("model",))
+    return msgspec.structs.replace(request, model=model, body=body, fields={**request.fields, "model": model})
 
 
 def question(request: Request) -> str:

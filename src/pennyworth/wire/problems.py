@@ -21,9 +21,13 @@ _TYPES = {
 }
 
 
+_OWN_TYPES = {"insufficient_quota": "insufficient_quota"}
+"""Codes for which OpenAI has a type of its own."""
+
+
 def problem(status: int, message: str, *, code: str = "", param: str | None = None) -> bytes:
     """The body of an error reply. The official SDKs choose their exception class by the status."""
-    kind = _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
+    kind = _OWN_TYPES.get(code) or _TYPES.get(status, "api_error" if status >= 500 else "invalid_request_error")
     error = {"message": message, "type": kind, "param": param, "code": code or None}
     try:
         return msgspec.json.encode({"error": error})

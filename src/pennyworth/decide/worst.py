@@ -1,0 +1,77 @@
+"""The most that a call can cost, before it is made: what a budget must hold for it.
+
+A tokenizer that works on bytes makes no more tokens than there are bytes, and JSON writes no text in fewer bytes than it
+has. So the body's own length bounds the tokens of all the texts in it, whatever the model; what providers frame messages
+and tools with is added. Not bounded: what a provider adds by its own account (images and files behind a URL, sound at its
+own rate, searches it charges by the piece). What of a call lies beyond the bound is settled all the same.
+"""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from pennyworth.decide import tokens
+from pennyworth.decide.tariff import Tariff
+from pennyworth.request import Request
+
+ASSUMED_OUTPUT = 4096
+"""Tokens of one choice where the caller names no cap. Only a cap makes a budget exact."""
+
+ASSUMED_FOR_RATES = 512
+"""The same for tokens a minute: a rate is corrected by the next minute, so it need not be a bound."""
+
+_LARGEST_CAP = 2**60
+_SMALL, _BYTES_PER_TOKEN = 8192, 4
+"""Near enough for a rate. A large body may hold images, whose bytes are no text, and is looked at."""
+
+_PER_REQUEST, _PER_MESSAGE, _FOR_TOOLS = 32, 16, 1024
+"""Above what any provider is known to frame a request, a message and a list of tools with (Anthropic's tools: 346)."""
+
+
+class Need(msgspec.Struct, frozen=True):
+    """Tokens of a call at most: ``into`` and ``out``."""
+
+    into: int
+    out: int
+
+
+def bound(request: Request) -> Need:
+    """No call for this request has more tokens, images and the like apart, if its output is capped."""
+    fields = request.fields
+    into = len(request.body) + _PER_REQUEST + _PER_MESSAGE * len(fields.get("messages") or ())
+    if "tools" in fields or "functions" in fields:
+        into += _FOR_TOOLS
+    return Need(into, _output(request, ASSUMED_OUTPUT))
+
+
+def about(request: Request) -> int:
+    """Tokens a call will probably have, in and out: for rates."""
+    size = len(request.body)
+    into = size // _BYTES_PER_TOKEN if size <= _SMALL else tokens.estimate_request(request.fields)
+    return into + _output(request, ASSUMED_FOR_RATES)
+
+
+def price(need: Need, tariff: Tariff) -> int:
+    """Picodollars of the dearest usage within the bound, the premium of the provider's cache included."""
+    return tariff.most(need.into, need.out).pico
+
+
+def _output(request: Request, assumed: int) -> int:
+    cap = _cap(request)
+    return request.n * (assumed if cap is None else cap)
+
+
+def _cap(request: Request) -> int | None:
+    """The larger where both fields stand: providers differ in which of them they heed."""
+    cap = None
+    for name in ("max_completion_tokens", "max_tokens"):
+        value = request.fields.get(name)
+        if value is not None and _is_count(value):
+            cap = max(cap or 0, math.ceil(value))
+    return cap
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | float) and value is not True and 0 <= value < _LARGEST_CAP
