@@ -10,10 +10,15 @@ import secrets
 
 import msgspec
 
+from pennyworth.decide.allowance import check_currencies
 from pennyworth.decide.key import Keyring
 from pennyworth.decide.keys import sealer
+from pennyworth.engine.accounts import Accounts
+from pennyworth.engine.alerts import Alerts, Send
+from pennyworth.engine.allowances import Allowances
 from pennyworth.engine.background import Background
-from pennyworth.engine.books import Books
+from pennyworth.engine.books import Books, new_run
+from pennyworth.engine.budget_alerts import BudgetAlerts
 from pennyworth.engine.clock import SystemClock
 from pennyworth.engine.engine import Engine
 from pennyworth.engine.keeper import Keeper
@@ -29,11 +34,14 @@ from pennyworth.engine.triage import Triage
 from pennyworth.forgetting import Eraser, open_eraser
 from pennyworth.ledgers.folder import JournalFolder
 from pennyworth.ledgers.journal import FileJournal
+from pennyworth.ledgers.lives import life_of
 from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
 from pennyworth.plan import Plan
 from pennyworth.ports import Clock, ControlRow, Idempotency, Journal, KeyBook, Ledger, PriceBook, Store, Upstream
 from pennyworth.prices.genai import GenaiPrices
 from pennyworth.prices.overlay import OverlayPrices
+from pennyworth.quotas.memory import MemoryQuotas
+from pennyworth.quotas.sqlite import SqliteQuotas
 from pennyworth.state_dir import (
     JOURNAL,
     MEMORY,
@@ -46,6 +54,7 @@ from pennyworth.state_dir import (
     open_keybook,
     open_keyring,
     open_ledger,
+    open_quotas,
     state_dir,
 )
 from pennyworth.stores.control import MemoryControl
@@ -54,12 +63,14 @@ from pennyworth.stores.keybook import MemoryKeyBook
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.stores.tiered import TieredStore
 from pennyworth.upstreams.http import HttpUpstream
+from pennyworth.upstreams.webhook import Webhook
 
 __all__ = [
     "MEMORY",
     "Parts",
     "Report",
     "Runtime",
+    "check_budgets",
     "deployment_secret",
     "open_control",
     "open_folder",
@@ -83,6 +94,8 @@ class Parts(msgspec.Struct, frozen=True):
     keyring: Keyring
     eraser: Eraser
     once: Idempotency
+    accounts: MemoryQuotas | SqliteQuotas
+    run: str
     folder: JournalFolder | None = None
 
 
@@ -94,20 +107,24 @@ class Runtime:
         self.state = State(terms, parts.control.read(), clock, parts.keyring.derive("chance"), report)
         self.tenancy = Tenancy(self.state, parts.keybook, sealer(parts.keyring))
         lookup = Lookup(self.state, parts.store)
-        books = Books(self.state, parts.journal, parts.keyring, worker)
+        books = Books(self.state, parts.journal, parts.keyring, worker, parts.run)
+        self.alerts = Alerts(self.state, parts.accounts, report, lambda plan: _sender(plan, parts.upstream))
+        self.accounts = Accounts(self.state, parts.accounts, BudgetAlerts(self.alerts))
+        allowances = Allowances(self.state, self.accounts)
         similar = NoSimilar()
         keeper = Keeper(self.state, parts.store, similar, parts.control, parts.keyring)
-        pilot = Pilot(self.state, parts.upstream, books, lookup, keeper)
+        pilot = Pilot(self.state, parts.upstream, books, lookup, keeper, allowances)
         replays = Replays(books)
         once = Once(self.state, parts.once, books, replays, parts.keyring)
         triage = Triage(parts.keyring)
-        self.engine = Engine(self.state, triage, lookup, similar, books, keeper, pilot, replays, once)
+        self.engine = Engine(self.state, triage, lookup, similar, books, keeper, pilot, replays, once, allowances)
         self._background = Background(self.state, parts.control, parts.store, self.tenancy)
 
     def start(self) -> None:
         if self.parts.folder is not None:
             self.parts.folder.start()
         self._background.start()
+        self.accounts.start()
 
     def prepare(self, plan: Plan) -> Terms:
         """All that another Plan needs, made beside what serves: what can be refused of it is refused here.
@@ -115,7 +132,9 @@ class Runtime:
         Raises:
             ConfigError: an overlay or a pattern that cannot be used. Nothing has changed then.
         """
-        return make_terms(plan, open_prices(plan), self.state.terms)
+        terms = make_terms(plan, open_prices(plan), self.state.terms)
+        check_budgets(plan, terms.rates.book, self.state.clock.wall_s())
+        return terms
 
     def adopt(self, terms: Terms) -> None:
         """What begins from now on goes by these; what is under way keeps those it began with. It cannot fail."""
@@ -126,6 +145,8 @@ class Runtime:
         self.state.draining = True
         await self.engine.end("the gateway is shutting down")
         await self._background.stop()
+        await self.accounts.close()  # while the books are open still
+        await self.alerts.close()
         await self.parts.upstream.close()
         await self.parts.store.close()
         self.parts.journal.close()
@@ -134,6 +155,7 @@ class Runtime:
         self.parts.once.close()
         self.parts.ledger.close()
         self.parts.control.close()
+        self.parts.accounts.close()
         self.parts.keybook.close()
 
 
@@ -145,9 +167,10 @@ def open_runtime(
     Raises:
         ConfigError: the state directory cannot be used, a store is newer than this program, an overlay is wrong.
     """
+    clock = clock or SystemClock()
     terms = make_terms(plan, open_prices(plan))
-    parts = _parts(plan, report, worker, upstream)
-    return Runtime(terms, parts, worker, report, clock or SystemClock())
+    check_budgets(plan, terms.rates.book, clock.wall_s())
+    return Runtime(terms, _parts(plan, report, worker, upstream), worker, report, clock)
 
 
 def open_prices(plan: Plan) -> PriceBook:
@@ -156,8 +179,17 @@ def open_prices(plan: Plan) -> PriceBook:
     return OverlayPrices(plan.prices.overlay, base, plan.prices.stale_after_days) if plan.prices.overlay else base
 
 
+def check_budgets(plan: Plan, prices: PriceBook, now_s: float) -> None:
+    """Raises ``ConfigError`` for a budget in a currency that the price book has no rate of."""
+    check_currencies(plan, lambda currency: prices.exchange(currency, now_s))
+
+
+def _sender(plan: Plan, upstream: Upstream) -> Send | None:
+    return Webhook(upstream, plan.alert_webhook).send if plan.alert_webhook else None
+
+
 def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -> Parts:
-    spec = plan.cache
+    spec, run = plan.cache, new_run()
     near = MemoryStore(spec.l1_entries, spec.l1_bytes)
     if plan.state_dir == MEMORY:
         memory = MemoryLedger()
@@ -173,6 +205,8 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
             keyring=keyring,
             eraser=Eraser(keyring, (memory, near), memory, lambda: None),
             once=MemoryIdempotency(),
+            accounts=MemoryQuotas(),
+            run=run,
         )
     keyring = open_keyring(plan)
     far = open_answers(plan, keyring, report)
@@ -188,6 +222,8 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
         keyring=keyring,
         eraser=open_eraser(plan, keyring, ledger, folder),
         once=open_idempotency(plan, keyring),
+        accounts=open_quotas(plan, ledger, life_of(journal.owner, run)),
+        run=run,
         folder=folder,
         upstream=upstream or HttpUpstream(),  # the last: what is opened before it may be refused
     )

@@ -1,5 +1,5 @@
-"""What lies in a state directory, opened: the ledger, its journal, the control row, the keys, the kept answers,
-the secret.
+"""What lies in a state directory, opened: the ledger, its journal, the control row, the keys, the kept answers, the
+accounts of budgets and rates, the secret.
 
 The part of assembling that needs neither prices nor a network, apart from ``assemble`` because those take two seconds
 to import: who only reads the books should not wait for them.
@@ -10,14 +10,19 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 from pennyworth.decide.key import Keyring
 from pennyworth.errors import ConfigError
 from pennyworth.ledgers.folder import JournalFolder
+from pennyworth.ledgers.lives import JournalLives
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.plan import Plan
+from pennyworth.prices.currency import USD, Currency
+from pennyworth.prices.overlay import currencies_in
+from pennyworth.quotas.sqlite import SqliteQuotas
 from pennyworth.stores.aes import AesCover
 from pennyworth.stores.control import SqliteControl
 from pennyworth.stores.cover import Marks
@@ -28,8 +33,8 @@ from pennyworth.stores.sqlite import SqliteStore
 MEMORY = ":memory:"
 """The state directory that is none: everything lives in one process."""
 
-LEDGER, CONTROL, KEYS, ANSWERS, JOURNAL = "ledger.db", "control.db", "keys.db", "answers.db", "journal"
-IDEMPOTENCY = "idempotency.db"
+LEDGER, CONTROL, KEYS, ANSWERS, QUOTAS = "ledger.db", "control.db", "keys.db", "answers.db", "quotas.db"
+IDEMPOTENCY, JOURNAL = "idempotency.db", "journal"
 
 SEALING = "store"
 """What the secret of the answers' file is derived for."""
@@ -65,6 +70,18 @@ def new_client_key() -> str:
 def open_folder(plan: Plan, ledger: SqliteLedger, report: Report, worker: str = "") -> JournalFolder:
     folder = state_dir(plan) / JOURNAL
     return JournalFolder(folder, ledger, worker=worker, on_trouble=lambda what: report("ledger", what))
+
+
+def open_quotas(plan: Plan, ledger: SqliteLedger, life: str = "") -> SqliteQuotas:
+    """What is left of budgets and rates, as one life of a worker leases it; without one, for reading."""
+    folder = state_dir(plan)
+    return SqliteQuotas(folder / QUOTAS, life, JournalLives(folder / JOURNAL, ledger))
+
+
+def open_exchange(plan: Plan) -> Callable[[str, float], Decimal | None]:
+    """``PriceBook.exchange`` without the rest of the price book. Raises ``ConfigError``."""
+    known: Mapping[str, Currency] = currencies_in(plan.prices.overlay) if plan.prices.overlay else {"USD": USD}
+    return lambda currency, at_s: known[currency].rate(at_s) if currency in known else None
 
 
 def open_answers(plan: Plan, keyring: Keyring, report: Report) -> SqliteStore:

@@ -50,7 +50,7 @@ class Books:
     """Prices what happened and acknowledges it in the journal. A journal that refuses fails no request: the receipt
     is still counted, and the fact is on the next receipt and in a metric."""
 
-    def __init__(self, state: State, journal: Journal, keyring: Keyring, worker: str) -> None:
+    def __init__(self, state: State, journal: Journal, keyring: Keyring, worker: str, run: str = "") -> None:
         self._state = state
         self._journal = journal
         self._keyring = keyring
@@ -58,7 +58,7 @@ class Books:
         self._ids = itertools.count()
         self._worths: LRUCache[tuple[str, Served, str], _Worth] = LRUCache(2_000)
         self._watch = Watch(state.counters)
-        self._run = os.urandom(4).hex()
+        self._run = run or new_run()
 
     def next_id(self, wall_s: float) -> str:
         """Receipt ids sort by time; unique over workers and restarts by the run's random part."""
@@ -134,6 +134,8 @@ class Books:
             receipt, control = self._receipt(p, end, self._money(p, end)), self._state.control
             p.receipt = receipt if control.epoch == p.epoch else forget.as_written(receipt, control, p.epoch)
             self._write(p.notes, p.receipt)
+            if p.hold is not None:
+                p.hold.settle(p.receipt)
             self._state.fold(p.receipt)
             if p.repeats_sample:
                 self._state.counters.bypass_repeats += 1
@@ -143,8 +145,8 @@ class Books:
     def _money(self, p: Passage, end: _End) -> savings.Books:
         if end.answer is None or p.attempts:
             return self._reckon(p, end)
-        name = (end.answer.id, end.served, p.target.name)
-        rate = p.terms.rates.rate(p.target, self._state.clock.wall_s())
+        asked = _asked(p)
+        name, rate = (end.answer.id, end.served, asked.name), p.terms.rates.rate(asked, self._state.clock.wall_s())
         worth = self._worths.get(name)
         if worth is None or worth.rate is not rate or worth.usage != end.usage:
             worth = _Worth(end.usage, rate, self._reckon(p, end))
@@ -156,7 +158,7 @@ class Books:
         would, would_basis = spent, basis
         if end.usage is not None and end.served != "none" and not _direct(p, end):
             would_basis = basis if end.served == "upstream" else "metered"
-            would, would_basis = self._cost(p, p.target, end.usage, would_basis)
+            would, would_basis = self._cost(p, _asked(p), end.usage, would_basis)
         return savings.books(end.served, would_have_cost=would, spent=spent, would_basis=would_basis, basis=basis)
 
     def _receipt(self, p: Passage, end: _End, money: savings.Books) -> Receipt:
@@ -167,7 +169,7 @@ class Books:
             worker=self._worker,
             scope=request.caller.scope,
             dialect=request.dialect,
-            model=request.model,
+            model=p.asked.request.model if p.asked else request.model,
             route=p.route.name,
             stream=request.stream,
             served=end.served,
@@ -194,7 +196,7 @@ class Books:
             team=request.caller.team,
             end_user=self._keyring.end_user(request) if request.end_user else "",
             latency=_latency(p, self._state.clock.mono_ns()),
-            price_source=p.terms.rates.source(p.target) if money.would_have_cost.pico else "",
+            price_source=p.terms.rates.source(_asked(p)) if money.would_have_cost.pico else "",
             plan=view.plan.digest,
         )
 
@@ -242,7 +244,17 @@ class Books:
 
 def _direct(p: Passage, end: _End) -> bool:
     """One call to the asked target: what it cost is what it would have cost."""
-    return end.served == "upstream" and len(p.attempts) == 1 and p.answering is p.target
+    return end.served == "upstream" and len(p.attempts) == 1 and p.answering is _asked(p)
+
+
+def new_run() -> str:
+    """A name for one run of a worker, as it stands in the ids of its receipts."""
+    return os.urandom(4).hex()
+
+
+def _asked(p: Passage) -> Target:
+    """The model the caller named, whose price is what the request would have cost."""
+    return p.asked.target if p.asked else p.target
 
 
 def _latency(p: Passage, now_ns: int) -> Latency:

@@ -42,6 +42,8 @@ class Counters(msgspec.Struct):
         more_calls: "retry/target", "fallback/target", "hedge/target" -> calls beyond the first of a request.
         turned_away: "how/target" -> requests that were not sent there: no room, or left alone.
         drift: target -> what it says of its own replies, held against what we see of them.
+        limited: requests beyond an allowance, "what was short/what became of them" -> number.
+        alerts: kind -> number told by this worker. ``recovered``: lives of dead workers whose leases it settled.
         bypass_would_have: what sampled requests that were not looked up would have cost if they repeat a kept question.
     """
 
@@ -64,6 +66,9 @@ class Counters(msgspec.Struct):
     not_kept: dict[str, int] = {}
     troubles: dict[str, int] = {}
     drift: dict[str, Tally] = {}
+    limited: dict[str, int] = {}
+    alerts: dict[str, int] = {}
+    recovered: int = 0
     bypass_repeats: int = 0
     bypass_would_have: int = 0
 

@@ -10,21 +10,23 @@ import asyncio
 from collections.abc import Sequence
 
 from pennyworth.decide import fault, retrying
+from pennyworth.engine.allowances import Allowances
 from pennyworth.engine.books import Books
 from pennyworth.engine.health import TargetHealth
 from pennyworth.engine.lessons import Lessons
 from pennyworth.engine.race import Race
 from pennyworth.engine.sending import Errand, Sending, Sent
 from pennyworth.engine.state import State
-from pennyworth.engine.turned_away import left_alone, left_waiting, no_room
+from pennyworth.engine.turned_away import beyond_budget, left_alone, left_waiting, no_room
 from pennyworth.ports import Upstream
 
 
 class Courier:
     """``carry`` any number of errands at once."""
 
-    def __init__(self, state: State, upstream: Upstream, books: Books) -> None:
+    def __init__(self, state: State, upstream: Upstream, books: Books, allowances: Allowances) -> None:
         self._state = state
+        self._allowances = allowances
         self._upstream = upstream
         self._books = books
         self._now = asyncio.get_running_loop().time
@@ -35,8 +37,15 @@ class Courier:
         health = self._state.healths.of(errand.target)
         spec = errand.target.provider.persistence
         health.offered(spec)
-        tries, why = 0, errand.why
+        tries, why, sent = 0, errand.why, None
         while True:
+            # For the first call of a request this was done before the flight.
+            if (
+                why
+                and errand.p.hold is not None
+                and (over := self._allowances.again(errand.p, errand.target)) is not None
+            ):
+                return sent or beyond_budget(errand.target, over)
             sent = await self._once(errand, health, why)
             tries += 1
             if sent.outcome.status == 200 and sent.outcome.ending == "complete":
@@ -90,7 +99,7 @@ class Courier:
         running = [asyncio.ensure_future(first.run(self._upstream))]
         try:
             await asyncio.wait(running, timeout=after_s)
-            if not running[0].done() and race.winner is None and health.spend_retry():
+            if not running[0].done() and race.winner is None and self._may_hedge(errand, health):
                 second = self._sending(errand, "hedge: the first call was late", race)
                 running.append(asyncio.ensure_future(second.run(self._upstream)))
             return await _first_good(running)
@@ -98,6 +107,10 @@ class Courier:
             for one in running:
                 one.cancel()
             return (await asyncio.gather(*running))[0]
+
+    def _may_hedge(self, errand: Errand, health: TargetHealth) -> bool:
+        """The first call may cost all that was set aside for it; the second needs as much again."""
+        return health.spend_retry() and self._allowances.again(errand.p, errand.target, beside=True) is None
 
     def _pause(self, errand: Errand, tries: int, sent: Sent) -> float | None:
         asked = retrying.asked_pause_s(sent.headers, self._state.clock.wall_s())

@@ -11,7 +11,9 @@ import asyncio
 
 from pennyworth.decide import admit, switches
 from pennyworth.decide.admit import Refuse
+from pennyworth.decide.allowance import Limit
 from pennyworth.engine import heads
+from pennyworth.engine.allowances import Allowances
 from pennyworth.engine.books import Books
 from pennyworth.engine.coalesce import Flights
 from pennyworth.engine.flight import Flight
@@ -29,7 +31,7 @@ from pennyworth.outcome import Kept, Layer
 from pennyworth.ports import Similar
 from pennyworth.request import Caller, Key, Request
 from pennyworth.view import View
-from pennyworth.wire import problems
+from pennyworth.wire import chat, problems
 
 _FULL = Refuse(
     503,
@@ -55,8 +57,10 @@ class Engine:
         pilot: Pilot,
         replays: Replays,
         once: Once,
+        allowances: Allowances,
     ) -> None:
         self.state = state
+        self._allowances = allowances
         self.keeper = keeper
         self.flights = Flights()
         self._similar = similar
@@ -91,6 +95,8 @@ class Engine:
         p = Passage(self._books.next_id(view.wall_s), view, case, self.state.terms)
         if permit is not None:
             p.fallbacks, p.alone = permit.fallbacks, permit.alone
+        if grant is not None and grant.limited and (over := self._allowances.enter(p, grant)) is not None:
+            return self.refuse(request.caller, view, over, request.model)
         if case.verdict.why == "sampled" and p.exact is not None:
             p.repeats_sample = self.state.sampled_again(p.exact)
         return self._at_once(p) if self._immediate else p
@@ -103,7 +109,33 @@ class Engine:
             return reply
         if p.request.directives.only_if_cached:
             return self.refuse(p.request.caller, p.view, _NOT_CACHED, p.request.model)
-        return self._join_or_lead(p)
+        return await self._join_or_lead(p)
+
+    async def _join_or_lead(self, p: Passage) -> Reply | Relay:
+        """A call of its own, if its caller may still have one."""
+        if len(self.flights) >= p.view.plan.limits.max_in_flight:
+            return self.refuse(p.request.caller, p.view, _FULL, p.request.model)
+        flight = self._shared(p)
+        if flight is None and p.purse is not None and (no := self._allowances.pay(p)) is not None:
+            return await self._at_limit(p, no)
+        return self._relay(p, flight or self._lead(p))
+
+    async def _at_limit(self, p: Passage, no: Refuse | Limit) -> Reply | Relay:
+        """Beyond an allowance: refused, or asked of the model that its operator named for this."""
+        caller, asked = p.request.caller, p.asked or p.case
+        if isinstance(no, Refuse):
+            return self.refuse(caller, p.view, no, asked.request.model)
+        case = self._triage.decide(chat.renamed(p.request, no.downgrade_to), p.view)
+        if isinstance(case, Refuse):
+            return self.refuse(caller, p.view, case, asked.request.model)
+        grant = p.view.tenants.grants.get(caller.client)
+        permit = None if grant is not None and grant.any_model else self._permits.of(grant, case, p.view)
+        if permit is not None and permit.barred is not None:
+            return self.refuse(caller, p.view, permit.barred, asked.request.model, reason=permit.barred.code)
+        p.divert(asked, case)
+        if permit is not None:
+            p.fallbacks, p.alone = permit.fallbacks, permit.alone
+        return await self.proceed(p)
 
     async def _serve_once(self, p: Passage) -> Reply | Relay:
         match await self._once.begin(p):
@@ -142,7 +174,9 @@ class Engine:
         found = await self._lookup.find(p)
         if found is not None:
             await self.keeper.renew(p, found.kept)
-            p.reason = f"{found.served} hit"
+            p.reason = (
+                f"{found.served} hit" if p.asked is None else f"{found.served} hit of {p.request.model}, beyond a limit"
+            )
             return self._replays.give(p, found.kept, found.served)
         alike = await self._find_similar(p)
         return self._replays.give(p, alike, "semantic") if alike else None
@@ -152,14 +186,17 @@ class Engine:
             return None
         return await self._similar.find(p.request)
 
-    def _join_or_lead(self, p: Passage) -> Relay:
+    def _shared(self, p: Passage) -> Flight | None:
+        """A call under way for the very same question."""
         p.shares = p.verdict.share and not p.alone and p.exact is not None and self._allows("coalesced", p, p.exact)
         flight = self.flights.find(p.exact, p.epoch) if p.shares and p.exact else None
         if flight is not None:
             p.reason = "joined an identical request in flight"
         elif p.verdict.look:
             p.reason = "no kept answer"
-        return self._relay(p, flight or self._lead(p))
+        if p.asked is not None:
+            p.reason = f"{p.request.model} asked instead: beyond a limit; {p.reason}"
+        return flight
 
     def _lead(self, p: Passage) -> Flight:
         """A new flight with this passage in front; it can be joined from now on."""
@@ -176,7 +213,9 @@ class Engine:
         if p.leads or p.retried or p.exact is None or not flight.defective or flight.fed:
             return None
         p.retried = True
-        return self.flights.find(p.exact, p.epoch) or self._lead(p)
+        if (found := self.flights.find(p.exact, p.epoch)) is not None:
+            return found
+        return self._lead(p) if p.purse is None or self._allowances.pay(p) is None else None
 
     def _relay(self, p: Passage, flight: Flight) -> Relay:
         return Relay(p, flight, self._books, self._replays, self._ask_again)
@@ -190,6 +229,8 @@ class Engine:
         head = [heads.JSON, (b"x-pennyworth-receipt", receipt.id.encode())]
         if no.retry_after_s:
             head.append((b"retry-after", str(no.retry_after_s).encode()))
+        if no.final:
+            head.append((b"x-should-retry", b"false"))  # the official SDKs would ask again after any 429
         return Reply(no.status, head, problems.problem(no.status, no.message, code=no.code, param=param))
 
     async def end(self, why: str) -> None:

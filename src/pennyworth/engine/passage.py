@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pennyworth.decide.admit import Refuse
+from pennyworth.decide.allowance import Limit
+from pennyworth.engine.purse import Hold, Purse
 from pennyworth.engine.terms import Terms
 from pennyworth.engine.triage import Case
 from pennyworth.outcome import AttemptNote, Kept, Receipt
@@ -20,6 +23,9 @@ class Passage:
         answering: the target whose reply it gets. ``fallbacks``: those to ask when the asked one fails.
         alone: its key may not be answered by whom others may be, so it shares no call with them.
         once: under which its result is taken down, where it bears an Idempotency-Key.
+        purse: what bounds its caller, ``None`` where nothing does. ``hold``: what is set aside for its call.
+        barred: no call may be made for it, for this reason. ``beyond``: a rate it is beyond, for which another model is
+            asked. ``asked``: what it asked for, where that has happened.
         left: its caller has gone. ``leads``: its call feeds others. ``retried``: its first
             flight failed and it has asked again. ``repeats_sample``: a sampled question that was asked before.
     """
@@ -27,11 +33,16 @@ class Passage:
     __slots__ = (
         "alone",
         "answering",
+        "asked",
         "attempts",
+        "barred",
+        "beyond",
+        "case",
         "epoch",
         "exact",
         "fallbacks",
         "first_byte_ms",
+        "hold",
         "id",
         "leads",
         "left",
@@ -39,6 +50,7 @@ class Passage:
         "normal",
         "notes",
         "once",
+        "purse",
         "reason",
         "receipt",
         "repeats_sample",
@@ -58,19 +70,15 @@ class Passage:
     def __init__(self, id: str, view: View, case: Case, terms: Terms) -> None:
         self.id = id
         self.terms = terms
-        self.request = case.request
         self.view = view
-        self.target = self.answering = case.target
-        self.fallbacks = case.fallbacks
-        self.route = case.route
-        self.verdict = case.verdict
-        self.reason = case.verdict.reason
         self.epoch = view.control.epoch
-        self.name = case.name
-        self.exact: Key | None = case.keys.exact if case.keys else None
-        self.normal: Key | None = case.keys.normal if case.keys else None
-        self.under: Key | None = None
+        self._decided(case)
         self.once = b""
+        self.purse: Purse | None = None
+        self.hold: Hold | None = None
+        self.barred: Refuse | None = None
+        self.beyond: Limit | None = None
+        self.asked: Case | None = None
         self.shares = False
         self.alone = False
         self.leads = False
@@ -83,6 +91,24 @@ class Passage:
         self.first_byte_ms = 0.0
         self.ttl_s = 0.0
         self.receipt: Receipt | None = None
+
+    def divert(self, asked: Case, case: Case) -> None:
+        """Another model is asked than the caller named: from here on all is as if it had been named, but for the books."""
+        self.asked = asked
+        self._decided(case)
+
+    def _decided(self, case: Case) -> None:
+        self.case = case
+        self.request = case.request
+        self.target = self.answering = case.target
+        self.fallbacks = case.fallbacks
+        self.route = case.route
+        self.verdict = case.verdict
+        self.reason = case.verdict.reason
+        self.name = case.name
+        self.exact: Key | None = case.keys.exact if case.keys else None
+        self.normal: Key | None = case.keys.normal if case.keys else None
+        self.under: Key | None = None
 
 
 class Reply:

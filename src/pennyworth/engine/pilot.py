@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from pennyworth.decide import trouble
+from pennyworth.engine.allowances import Allowances
 from pennyworth.engine.books import Books
 from pennyworth.engine.coalesce import Flights
 from pennyworth.engine.courier import Courier
@@ -27,10 +28,12 @@ _OUR_FAULT = Outcome(ending="cut", status=0, fault="the gateway itself failed")
 
 
 class Pilot:
-    def __init__(self, state: State, upstream: Upstream, books: Books, lookup: Lookup, keeper: Keeper) -> None:
+    def __init__(
+        self, state: State, upstream: Upstream, books: Books, lookup: Lookup, keeper: Keeper, allowances: Allowances
+    ) -> None:
         self._state = state
         self._lookup = lookup
-        self._courier = Courier(state, upstream, books)
+        self._courier = Courier(state, upstream, books, allowances)
         self._books = books
         self._keeper = keeper
 

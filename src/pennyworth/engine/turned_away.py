@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from pennyworth.decide import breaker
+from pennyworth.decide.admit import Refuse
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.health import Healths, TargetHealth, account_of
 from pennyworth.engine.sending import Errand, Sent
@@ -39,6 +40,11 @@ def no_room(target: Target, health: TargetHealth, now_s: float) -> Sent:
     what = f"{seen.under_way} calls are under way and {seen.waiting} wait"
     fix = f"providers.{target.provider.name}.calls bounds them: max_concurrency, max_waiting, wait"
     return _refused(target, "no_room", 1.0, f"{what} ({fix})")
+
+
+def beyond_budget(target: Target, over: Refuse) -> Sent:
+    """A further call would cost more than its caller's allowance holds."""
+    return _refused(target, "no_room", 1.0, over.message)
 
 
 def left_waiting(target: Target, flight: Flight) -> Sent:
