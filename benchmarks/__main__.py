@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from benchmarks import gateway, hits, keys, machine, memory, outage, overload, streams
+from benchmarks import budgets, gateway, hits, keys, machine, memory, outage, overload, streams
 from benchmarks.sheet import Sheet
 
 _HERE = Path(__file__).parents[1]
@@ -57,6 +57,11 @@ BENCHES: Mapping[str, Measured | Printed] = MappingProxyType(
             "what a key, its models and its end users add to a hit",
             keys.run,
             lambda: keys.run(rounds=3, hits=50),
+        ),
+        "budgets": Measured(
+            "what keys with budgets and rates add to a request",
+            budgets.run,
+            lambda: budgets.run(rounds=1, seconds=0.5),
         ),
         "memory": Measured("memory of the gateway over 10⁵ requests", memory.run, lambda: memory.run(requests=5_000)),
         "streams": Measured(

@@ -118,7 +118,7 @@ def run(
         for number in range(rounds):
             for count, target in itertools.product(callers, _rotated(targets, number)):
                 served = floors.get(target.name, gateway)
-                reading = _measure(served, asking, target, count, seconds, f"{number}-{count}")
+                reading = measure(served, asking, target, count, seconds, f"{number}-{count}")
                 readings.setdefault((target.name, count), []).append(reading)
     rows = [_row(target, count, readings) for count in callers for target in targets]
     return Sheet(
@@ -136,7 +136,7 @@ def _rotated(targets: tuple[Target, ...], number: int) -> tuple[Target, ...]:
     return targets[start:] + targets[:start]
 
 
-def _measure(served: Served, asking: Callers, target: Target, count: int, seconds: float, salt: str) -> Reading:
+def measure(served: Served, asking: Callers, target: Target, count: int, seconds: float, salt: str) -> Reading:
     # Answers differ in how they came, so each target's questions are its own; fresh ones are fresh in every round.
     salt = f"{target.name}-{target.job.salt or salt}"
     job = replace(target.job, port=served.port, connections=count, seconds=seconds, salt=salt)

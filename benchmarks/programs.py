@@ -92,16 +92,18 @@ class Bench:
         admin: int = 0,
         its: str = "",
         more: str = "",
+        limits: str = "",
         **cache: int,
     ) -> Path:
         """A gateway's configuration, with everything on and this much cache.
 
         Args:
             provider: the port of another provider than the constant one. ``its``: lines of TOML in that provider's
-                table. ``more``: tables of TOML.
+                table. ``limits``: in the table of its one key. ``more``: tables of TOML.
         """
         path = state.with_name(f"{state.name}-{len(list(state.parent.glob('*.toml')))}.toml")
-        values = {"port": provider or self.upstream.port, "workers": workers, "admin": admin, "its": its, "more": more}
+        values = {"port": provider or self.upstream.port, "workers": workers, "admin": admin, "its": its}
+        values |= {"limits": limits, "more": more}
         path.write_text(_CONFIG.format(state=state, key=CLIENT_KEY, cache=_table(cache), **values))
         return path
 
@@ -140,6 +142,7 @@ port = {admin}
 
 [keys.bench]
 key = "{key}"
+{limits}
 
 [providers.constant]
 base_url = "http://127.0.0.1:{port}/v1"

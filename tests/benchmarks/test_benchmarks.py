@@ -14,7 +14,7 @@ from benchmarks.shape import shape
 from benchmarks.sheet import Cell, Sheet
 from rich.console import Console
 
-from benchmarks import fuzz, gateway, hits, keys, machine, outage, overload, soak, streams
+from benchmarks import budgets, fuzz, gateway, hits, keys, machine, outage, overload, soak, streams
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +74,11 @@ def test_answers_filled_in_beforehand_are_hits_of_the_gateway() -> None:
     assert [(row["answers kept"], row["bad"]) for row in sheet.rows] == [(50, 0)]
 
 
+def test_budgets_are_measured_beside_the_same_gateway_without_them() -> None:
+    sheet = budgets.run(rounds=1, seconds=0.1, callers=2)
+    assert [(row["request"], row["bad"]) for row in sheet.rows] == [("exact hit", 0), ("pass-through", 0)]
+
+
 def test_a_soak_balances_the_books(capsys: pytest.CaptureFixture[str]) -> None:
     wrong = soak.soak(400, slices=2)
     assert [line for line in wrong if "MB" not in line] == []
@@ -131,7 +136,7 @@ def test_a_bench_that_is_not_there_is_refused_with_those_that_are() -> None:
     command = [sys.executable, "-m", "benchmarks", "no-such-bench"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "gateway, hits, keys, memory" in done.stderr
+    assert "gateway, hits, keys, budgets, memory" in done.stderr
 
 
 def test_a_sheet_shows_every_cell_and_nothing_where_nothing_applies() -> None:

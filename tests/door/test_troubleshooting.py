@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from pennyworth.decide import allowance
+from pennyworth.decide.allowance import Limit
 from pennyworth.plan import ClientKey, Secret
 from pennyworth.testing.chat_bytes import chat_events, error_json
 from pennyworth.testing.scripted_server import Connection, await_close, connection, http_head, reset, send
@@ -122,3 +124,17 @@ def test_a_stream_that_breaks_uses_the_same_words(scripted: MakeGateway):
 def test_a_quotation_that_is_too_short_proves_nothing():
     assert not is_quoted("something went wrong")
     assert len(QUOTED) > 40
+
+
+def test_what_is_said_at_a_limit_is_on_the_page() -> None:
+    day = Limit(subject="key:alice", unit="pico", period="day", ceiling=1, said="20 USD a day")
+    minute = Limit(subject="team:search", unit="tokens", period="minute", ceiling=1, said="600 tokens a minute")
+    for said in (
+        allowance.refusal(day, 10**9, 1_795_000_000.0).message,
+        allowance.refusal(minute, 0, 1_795_000_000.0)
+        .message.replace("tokens", "requests")
+        .replace("team 'search'", "key 'alice'"),
+        allowance.unpriced(day, "openai/gpt-9").message,
+        allowance.UNAVAILABLE.message,
+    ):
+        assert is_quoted(said), said

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
-from pennyworth.assemble import open_prices
+from pennyworth.assemble import check_budgets, open_prices
 from pennyworth.cli.exits import NOT_THERE, OK, USAGE
 from pennyworth.cli.live import ask_all
 from pennyworth.cli.options import AsJson
@@ -95,6 +95,10 @@ def _prices(plan: Plan) -> Iterator[Finding]:
             message = f"no price is known for {at}/{target.model}: it is served, and no saving is claimed for it"
             key = f"{dotted('models', name)}.price"
             yield Finding("warning", key, message, "Give it a price here or in an overlay (docs/prices.md).")
+    try:
+        check_budgets(plan, book, now_s)
+    except ConfigError as error:
+        yield Finding("error", error.key, error.problem, error.fix)
     for warning in book.warnings(now_s):
         yield Finding("warning", "prices", warning.rstrip("."))
 

@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "purge": "Forget kept answers.",
         "keys": "Make, list, rotate and revoke the keys that callers show.",
         "forget": "Erase one end user, key or scope.",
+        "budgets": "What keys, teams and everybody have used of their budgets and rates.",
         "prices": "What a model costs, and how we know.",
         "check": "Look a configuration over before it is used.",
         "replay": "Send a file of questions through a gateway, or forecast what it would save.",

@@ -61,6 +61,7 @@ def _routes(
         Route("/api/v1/totals", reading.totals),
         Route("/api/v1/control", reading.control),
         Route("/api/v1/targets", reading.targets),
+        Route("/api/v1/budgets", reading.budgets),
         Route("/api/v1/purge", changes.purge, methods=["POST"]),
         Route("/api/v1/kill-switch", changes.kill_switch, methods=["POST"]),
         Route("/api/v1/switches", changes.switch, methods=["PUT"]),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 from typing import Generic, TypeVar
 
 import msgspec
 
 from pennyworth.decide.keys import Seal
+from pennyworth.decide.tenants import tenants_of
 from pennyworth.forgetting import Eraser
 from pennyworth.plan import KeySet, Plan
-from pennyworth.ports import Clock, ControlRow, KeyBook
+from pennyworth.ports import Clock, ControlRow, KeyBook, Quotas
 from pennyworth.server.admin_books import BookReader
+from pennyworth.server.budget_rows import BudgetRow, budget_rows
 from pennyworth.server.workers import Workers, confirm
 from pennyworth.view import Control
 
@@ -34,13 +37,18 @@ class Applied(msgspec.Struct, Generic[T], frozen=True):
 
 
 class Shared(msgspec.Struct, frozen=True):
-    """What the workers share and this port changes. ``seal``: how the key book knows a secret.
-    ``eraser``: forgets people."""
+    """What the workers share and this port changes or looks at.
+
+    ``seal``: how the key book knows a secret. ``eraser``: forgets people. ``exchange``: ``PriceBook.exchange``, to count
+    budgets by.
+    """
 
     control: ControlRow
     keybook: KeyBook
     seal: Seal
     eraser: Eraser
+    quotas: Quotas
+    exchange: Callable[[str, float], Decimal | None]
 
 
 class Desk:
@@ -55,6 +63,8 @@ class Desk:
         self.eraser = shared.eraser
         self._control = shared.control
         self._keybook = shared.keybook
+        self._quotas = shared.quotas
+        self._exchange = shared.exchange
         # A thread for these rows alone: slow questions to the ledger must not keep the kill switch waiting.
         self._thread = ThreadPoolExecutor(1, "pennyworth-control")
 
@@ -81,3 +91,12 @@ class Desk:
         """Raises ``StoreError`` when the key book cannot be written: then nothing has changed anywhere."""
         row = await asyncio.get_running_loop().run_in_executor(self._thread, self._keybook.change, apply)
         return Applied(row, *await confirm(self.workers, lambda seen: seen.keys >= row.version))
+
+    async def budgets(self) -> list[BudgetRow]:
+        """How the limits of all keys in force stand. Raises ``StoreError`` when they cannot be read."""
+        return await asyncio.to_thread(self._budgets)
+
+    def _budgets(self) -> list[BudgetRow]:
+        now_s = self.clock.wall_s()
+        grants = tenants_of(self.plan, self._keybook.read(), now_s, self.seal).grants
+        return budget_rows(grants.values(), self._quotas, lambda currency: self._exchange(currency, now_s), now_s)

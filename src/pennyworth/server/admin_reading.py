@@ -10,17 +10,19 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pennyworth.errors import StoreError
 from pennyworth.ports import Group
 from pennyworth.server import metrics
 from pennyworth.server.admin_desk import Desk
 from pennyworth.server.admin_json import WrongInputError, iso, plain, reply
 from pennyworth.server.admin_query import Query
 from pennyworth.server.admin_stats import position, stats
+from pennyworth.server.budget_rows import figures as budget_figures
 from pennyworth.server.figures import figures
 from pennyworth.server.reload import History
 
 GROUPS = tuple(group for group in get_args(Group) if group)
-FILTERS = ("model", "scope", "served", "ending", "route")
+FILTERS = ("model", "scope", "served", "ending", "route", "client", "team")
 MOST_RECEIPTS = 1000
 _ID = re.compile(r"[A-Za-z0-9._~-]{1,128}")
 
@@ -88,9 +90,17 @@ class Reading:
         overview = await self._desk.workers.overview()
         return reply({"targets": [msgspec.structs.asdict(health) for health in overview.targets]})
 
+    async def budgets(self, request: Request) -> Response:
+        Query(request)
+        return reply({"budgets": [budget_figures(row) for row in await self._desk.budgets()]})
+
     async def metrics(self, request: Request) -> Response:
         overview = await self._desk.workers.overview()
-        text, content_type = metrics.render(overview, self._reloads, request.headers.get("accept", ""))
+        try:
+            budgets = await self._desk.budgets()
+        except StoreError:
+            budgets = []  # a scrape tells the rest all the same; the workers count this as a trouble
+        text, content_type = metrics.render(overview, self._reloads, request.headers.get("accept", ""), budgets)
         return Response(text, headers={"content-type": content_type})
 
     async def healthz(self, request: Request) -> Response:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
-from pennyworth.assemble import Report, open_control, open_folder, open_keybook, open_keyring, open_ledger, open_runtime
+from pennyworth.assemble import open_runtime
 from pennyworth.decide.keys import sealer
 from pennyworth.engine.clock import SystemClock
 from pennyworth.errors import ConfigError, StoreError
@@ -22,6 +22,16 @@ from pennyworth.server.fleet import Fleet
 from pennyworth.server.reload import Reloader, Reread
 from pennyworth.server.worker import Stop, Worker
 from pennyworth.server.workers import Alone, Workers
+from pennyworth.state_dir import (
+    Report,
+    open_control,
+    open_exchange,
+    open_folder,
+    open_keybook,
+    open_keyring,
+    open_ledger,
+    open_quotas,
+)
 from pennyworth.view import Control
 
 Ready = Callable[[Control, KeySet], None]
@@ -36,7 +46,14 @@ async def serve_alone(
         runtime = open_runtime(plan, report)
     try:
         worker, parts = Worker(runtime, "w0"), runtime.parts
-        shared = Shared(parts.control, parts.keybook, sealer(parts.keyring), parts.eraser)
+        shared = Shared(
+            control=parts.control,
+            keybook=parts.keybook,
+            seal=sealer(parts.keyring),
+            eraser=parts.eraser,
+            quotas=parts.accounts,
+            exchange=lambda currency, at_s: runtime.state.terms.rates.book.exchange(currency, at_s),
+        )
         desk = Desk(plan, Alone(worker), shared, BookReader(parts.ledger, parts.folder), runtime.state.clock)
         reloader = Reloader(desk, reread, stop)
         async with admin_server(desk, reloader, doors.admin), reloader.following():
@@ -56,10 +73,18 @@ async def serve_fleet(
             ledger = opened.enter_context(closing(open_ledger(plan)))
             control = opened.enter_context(closing(open_control(plan)))
             keybook = opened.enter_context(closing(open_keybook(plan)))
+            quotas = opened.enter_context(closing(open_quotas(plan, ledger)))
             keyring = open_keyring(plan)
         folder = opened.enter_context(closing(open_folder(plan, ledger, report)))
         eraser = open_eraser(plan, keyring, ledger, folder)
-        shared = Shared(control, keybook, sealer(keyring), eraser)
+        shared = Shared(
+            control=control,
+            keybook=keybook,
+            seal=sealer(keyring),
+            eraser=eraser,
+            quotas=quotas,
+            exchange=lambda currency, at_s: open_exchange(desk.plan)(currency, at_s),
+        )
         fleet = Fleet(plan, doors.public, report)
         desk = Desk(plan, fleet, shared, BookReader(ledger, folder), SystemClock())
         reloader = Reloader(desk, reread, stop)

@@ -7,7 +7,7 @@ books are asked of the ledger.
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -19,6 +19,7 @@ from pennyworth.decide.drift import alarms
 from pennyworth.engine.counters import BUCKETS_MS, Counters, Histogram
 from pennyworth.money import PICO
 from pennyworth.ports import StoreUsage
+from pennyworth.server.budget_rows import BudgetRow
 from pennyworth.server.reload import History
 from pennyworth.server.snapshot import Overview
 
@@ -42,21 +43,24 @@ _BY_TARGET = (
     ("requests_left", "Requests the provider's rate limit still allows, as it last said."),
     ("tokens_left", "Tokens the provider's rate limit still allows, as it last said."),
 )
+_MOST_BUDGETS = 200
+_KINDS = {"pico": "budget", "requests": "requests", "tokens": "tokens"}
 _Samples = Mapping[tuple[str, ...], float]
 
 
-def render(overview: Overview, reloads: History, accept: str) -> tuple[bytes, str]:
+def render(overview: Overview, reloads: History, accept: str, budgets: Sequence[BudgetRow] = ()) -> tuple[bytes, str]:
     """The text, in the format the scraper asks for, and its content type."""
     encode, content_type = choose_encoder(accept)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Scrape(overview, reloads))
+    registry.register(_Scrape(overview, reloads, budgets))
     return encode(registry), content_type
 
 
 class _Scrape(Collector):
-    def __init__(self, overview: Overview, reloads: History) -> None:
+    def __init__(self, overview: Overview, reloads: History, budgets: Sequence[BudgetRow]) -> None:
         self._overview = overview
         self._reloads = reloads
+        self._budgets = budgets
 
     def describe(self) -> Iterable[Metric]:
         return ()
@@ -66,6 +70,7 @@ class _Scrape(Collector):
         yield from _requests(overview.counters)
         yield from _money(overview.counters)
         yield from _keeping(overview.counters)
+        yield from _allowances(overview.counters, self._budgets)
         yield from _stores(overview)
         yield from _targets(overview)
         yield from _drift(overview.counters)
@@ -143,6 +148,26 @@ def _keeping(counters: Counters) -> Iterator[Metric]:
         "What looking them up would have saved, in dollars.",
         (),
         {(): counters.bypass_would_have / PICO},
+    )
+
+
+def _allowances(counters: Counters, budgets: Sequence[BudgetRow]) -> Iterator[Metric]:
+    yield _counter(
+        "beyond_limits",
+        "Requests beyond a limit: of what, and what became of them.",
+        ("limit", "action"),
+        {tuple(name.split("/", 1)): number for name, number in counters.limited.items()},
+    )
+    fullest = sorted(budgets, key=lambda row: -row.share)[:_MOST_BUDGETS]
+    yield _gauge(
+        "limit_used_ratio",
+        f"Used of a budget or rate in its present window, leases of workers not counted; the {_MOST_BUDGETS} fullest.",
+        ("subject", "limit", "period"),
+        {(row.limit.subject, _KINDS[row.limit.unit], row.limit.period): row.share for row in fullest},
+    )
+    yield _counter("alerts", "Alerts raised, by kind.", ("kind",), {(kind,): n for kind, n in counters.alerts.items()})
+    yield _counter(
+        "recovered_leases", "Dead workers whose leases were settled by the books.", (), {(): counters.recovered}
     )
 
 
