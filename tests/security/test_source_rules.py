@@ -24,6 +24,9 @@ REVIEWED_IN_SQL = {
     "sql": "made by _theirs, values are parameters",
     "what": "columns of ours",
     "WHOSE[whom.by]": "a table of ours",
+    "int(busy_s * 1000)": "a number",
+    "1000 if checkpoints else 0": "a number",
+    "name": "a pragma of ours",
     "by": "one of three words, a Literal",
 }
 """What may stand in a statement besides constants, each looked at by a person. A new one belongs here with its reason."""

@@ -62,6 +62,7 @@ def gateway(
     state_dir: Path, provider: SandboxServer, *, workers: int = 4, **budgets: Money
 ) -> Iterator[GatewayProcess]:
     config = state_dir.with_suffix(".toml")
+    config.touch(mode=0o600)
     config.write_text(CONFIG.format(workers=workers, **{who: str(amount) for who, amount in budgets.items()}))
     with GatewayProcess(state_dir, provider.base_url, PENNYWORTH_CONFIG=str(config)) as running:
         yield running
@@ -164,6 +165,7 @@ def test_how_limits_stand_is_told_by_admin_port_metrics_and_command(quick: Sandb
 
 def test_a_budget_in_a_currency_without_a_rate_stops_the_start_with_its_key(tmp_path: Path) -> None:
     config = tmp_path / "pennyworth.toml"
+    config.touch(mode=0o600)
     config.write_text('[keys.alice]\nkey = "sk-alice-0123456789abcdef"\nbudget_day = "10 CNY"\n')
     command = [sys.executable, "-m", "pennyworth.cli", "check", str(config), "--json"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
