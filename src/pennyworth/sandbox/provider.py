@@ -38,9 +38,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 class Provider:
     """Settings, and everything that changes: bill, script, prompt cache."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self.settings = settings
         self._clock = clock
+        self._wall_clock = wall_clock
         self._arrived = 0
         self.reset()
 
@@ -94,7 +100,7 @@ class Provider:
         ask, rule = job.ask, job.rule
         head = Head(
             id=f"chatcmpl-{job.request_id}",
-            created=int(time.time()),
+            created=int(self._wall_clock()),
             model=self.settings.snapshots.get(ask.model, ask.model),
             fingerprint=self.settings.fingerprint,
         )

@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import aiohappyeyeballs
@@ -21,6 +22,18 @@ _HEAD_START_S = 0.25
 """Before the next address is tried as well (RFC 8305 §5)."""
 
 
+Gone = Callable[[Connection], None]
+"""Called by a connection when it breaks."""
+
+
+class Dials(Protocol):
+    """Opens connections; what else than sockets there may be, a simulation knows."""
+
+    async def dial(self, origin: Origin) -> Connection:
+        """Raises ``UnknownHostError``, ``ProxyError``, ``CertificateFileError`` or ``OSError``."""
+        ...
+
+
 class UnknownHostError(Exception):
     """The name has no address."""
 
@@ -28,7 +41,7 @@ class UnknownHostError(Exception):
 class Dialler:
     """``gone`` is what its connections call when they break."""
 
-    def __init__(self, gone: Callable[[Connection], None]) -> None:
+    def __init__(self, gone: Gone) -> None:
         self._loop = asyncio.get_running_loop()
         self._names = Names()
         self._contexts = Contexts()

@@ -7,13 +7,13 @@ because of what a call costs: 13 µs of CPU, where a bare protocol costs 7 and a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pennyworth.errors import UpstreamError
 from pennyworth.ports import Call
 from pennyworth.upstreams import road
 from pennyworth.upstreams.connection import Connection, Origin
-from pennyworth.upstreams.dial import Dialler, UnknownHostError
+from pennyworth.upstreams.dial import Dialler, Dials, Gone, UnknownHostError
 from pennyworth.upstreams.pool import Pool
 from pennyworth.upstreams.reply import Reply
 from pennyworth.upstreams.request_head import Sites
@@ -22,12 +22,12 @@ from pennyworth.upstreams.request_head import Sites
 class HttpUpstream:
     """One pool of connections for all providers. Make it inside the event loop that will use it."""
 
-    def __init__(self, idle_s: float = 30.0) -> None:
-        """``idle_s``: how long a connection is kept that nobody uses."""
+    def __init__(self, idle_s: float = 30.0, dialler: Callable[[Gone], Dials] = Dialler) -> None:
+        """``idle_s``: how long a connection is kept that nobody uses. ``dialler``: makes what opens connections."""
         self._loop = asyncio.get_running_loop()
         self._sites = Sites()
         self._pool = Pool(idle_s)
-        self._dialler = Dialler(self._pool.gone)
+        self._dialler = dialler(self._pool.gone)
 
     async def open(self, call: Call) -> HttpExchange:
         started = self._loop.time()

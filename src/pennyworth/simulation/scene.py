@@ -1,0 +1,102 @@
+"""The deployment that an episode plays in: its providers, models, routes and tenants, drawn by seed, as a Plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from random import Random
+
+import msgspec
+
+from pennyworth.plan import ClientKey, Lifetime, Limits, ModelSpec, Persistence, Plan, Provider, Route, Secret
+from pennyworth.sandbox.bill import random_prices
+from pennyworth.simulation.prices import price_of
+
+MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "assistant", "gpt-4.1-nano")
+_AT = {"gpt-4o-mini": "alpha", "gpt-4o": "alpha", "gpt-4.1-mini": "beta", "assistant": "alpha", "gpt-4.1-nano": "beta"}
+_CALLED = {"assistant": "gpt-4.1"}
+PROVIDERS = ("alpha", "beta")
+
+LIFE_S = 3600.0
+LONGEST_S = 2 * LIFE_S
+STALE_S = 3600.0
+
+_ROUTES = (
+    Route(name="patient", models=("gpt-4o",), stale_if_error_s=STALE_S),
+    Route(name="hasty", models=("gpt-4.1-mini",), hedge=True),
+    Route(name="sampling", models=("gpt-4.1-nano",), sampled=True),
+    Route(name="default", fallbacks=("gpt-4.1-mini",)),
+)
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """Who may share answers among themselves. ``credential``: what this one client shows; a tenant may have several."""
+
+    name: str
+    credential: str
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """``forwards``: each client's own credential goes to the provider, and is its scope."""
+
+    plan: Plan
+    tenants: list[Tenant]
+    prices: Mapping[str, Mapping[str, str]]
+    forwards: bool
+
+    def upstream_of(self, model: str) -> tuple[str, str]:
+        """Provider and the name there, of a model as asked."""
+        return _AT[model], _CALLED.get(model, model)
+
+    def stand_ins(self, model: str) -> list[tuple[str, str]]:
+        """Where else an answer may come from, if the receipt says so."""
+        return [self.upstream_of(other) for other in self.route_of(model).fallbacks if other != model]
+
+    def route_of(self, model: str) -> Route:
+        return next(route for route in self.plan.routes if model in route.models or "*" in route.models)
+
+    def credential(self, provider: str, tenant: Tenant) -> str:
+        """What the provider sees."""
+        return tenant.credential if self.forwards else f"sk-{provider}"
+
+
+def scene(chance: Random, tenants: int) -> Scene:
+    forwards = chance.random() < 0.25
+    called = sorted({_CALLED.get(model, model) for model in MODELS})
+    prices = random_prices(chance.randrange(1 << 30), called)
+    people = [Tenant(f"t{i}", f"sk-client-{i}") for i in range(tenants)]
+    if not forwards:
+        people += [Tenant(f"t{i}", f"sk-second-{i}") for i in range(0, tenants, 4)]
+    keys = () if forwards else tuple(ClientKey(name=t.credential, secret=Secret(t.credential), scope=t.name) for t in people)
+    plan = Plan(
+        providers=tuple(_provider(name, forwards) for name in PROVIDERS),
+        models={model: _model(model, prices) for model in MODELS},
+        routes=_ROUTES,
+        lifetimes=(
+            Lifetime(name="live", ttl_s=0.0, max_s=0.0, patterns=("right now",)),
+            Lifetime(name="other", ttl_s=LIFE_S, max_s=LONGEST_S),
+        ),
+        limits=Limits(max_reply_bytes=60_000, drain_s=20.0, stall_timeout_s=60.0),
+        keys=keys,
+        state_dir=":memory:",
+        digest="simulated",
+    )
+    return Scene(plan=plan, tenants=people, prices=prices, forwards=forwards)
+
+
+def _provider(name: str, forwards: bool) -> Provider:
+    return Provider(
+        name=name,
+        base_url=f"http://{name}.sim/v1",
+        credential=Secret("" if forwards else f"sk-{name}"),
+        forward_caller=forwards,
+        connect_s=2.0,
+        idle_s=8.0,
+        total_s=12.0,
+        persistence=Persistence(rest_s=1.0, trip_after=5),
+        simulated=True,
+    )
+
+
+def _model(model: str, prices: Mapping[str, Mapping[str, str]]) -> ModelSpec:
+    called = _CALLED.get(model, model)
+    return ModelSpec(name=model, provider=_AT[model], upstream_name=called, price=price_of(prices[called]))

@@ -1,0 +1,151 @@
+"""What clients want: questions that many tenants ask in the same words, with parameters that differ by little."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+import msgspec
+
+from pennyworth.simulation.scene import MODELS, Tenant
+
+_PARAMETERS: tuple[dict[str, Any], ...] = (
+    *({},) * 8,
+    {"temperature": 0},
+    {"temperature": 0.0},
+    {"temperature": 0.7},
+    {"top_p": 0.9},
+    {"seed": 7},
+    {"seed": 8},
+    {"max_tokens": 6},
+    {"max_tokens": 400},
+    {"n": 2},
+    {"stop": ["\n"]},
+    {"logit_bias": {"50256": -100}},
+    {"response_format": {"type": "json_object"}},
+    {"tools": [{"type": "function", "function": {"name": "look", "parameters": {}}}]},
+    {"vendor_field": {"deep": [1, 2.0, {"x": None}]}},
+    {"service_tier": "default", "metadata": {"team": "a"}},
+)
+_DIRECTIVES = (*("",) * 30, "no-cache", "no-store", "max-age=100", "max-age=0", "only-if-cached")
+_BEFORE: tuple[list[dict[str, str]], ...] = (
+    [],
+    [],
+    [{"role": "system", "content": "Be brief."}],
+    [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hello!"}],
+)
+MOMENT = "right now"
+"""A question that says so is never kept, by the lifetimes of the scene."""
+
+_LONG = "The following is known. " * 220
+
+
+class Question(msgspec.Struct, frozen=True):
+    """``wordings``: the bodies' fields, one for each way to type it; they share one normal form."""
+
+    number: int
+    model: str
+    wordings: tuple[dict[str, Any], ...]
+
+    @property
+    def sampled(self) -> bool:
+        return bool(self.wordings[0].get("temperature"))
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """One request to be sent, and how its client behaves.
+
+    Attributes:
+        wording: which of the question's. ``tag``: on its receipt, where it is not "".
+        leaves_after_s: the client goes so long after sending; negative = it waits for the end.
+        slow: it does not read for a while now and then. ``half``: it goes before its body is out.
+    """
+
+    number: int
+    tenant: Tenant
+    question: Question
+    wording: int
+    stream: bool
+    wants_usage: bool
+    directive: str
+    tag: str
+    leaves_after_s: float
+    slow: bool
+    half: bool
+    body: bytes
+
+
+def questions(chance: Random, number: int) -> list[Question]:
+    return [_question(chance, i) for i in range(number)]
+
+
+def _question(chance: Random, number: int) -> Question:
+    topic = number // 3  # several questions differ in nothing but model, parameters or what was said before
+    text = f"What is the colour of thing {topic}?"
+    drawn = chance.random()
+    if drawn < 0.03:
+        text = f"What is the price of thing {topic} {MOMENT}?"
+    elif drawn < 0.05:
+        text = _LONG + text
+    fields = {"model": chance.choice(MODELS), **chance.choice(_PARAMETERS)}
+    before = chance.choice(_BEFORE)
+    typed = [text, text.replace(" ", "  ", 1), text.replace(" ", "\u00a0", 1)]
+    wordings = tuple({**fields, "messages": [*before, {"role": "user", "content": said}]} for said in typed)
+    return Question(number, fields["model"], wordings)
+
+
+class Wishes:
+    """An endless row of wishes, by seed. ``wish`` makes the next one."""
+
+    def __init__(self, chance: Random, tenants: list[Tenant], asked: list[Question], busy: float) -> None:
+        """``busy``: how often clients leave, dawdle or go half-way."""
+        self._chance = chance
+        self._tenants = tenants
+        self._questions = asked
+        self._busy = busy
+        self._number = 0
+        self._body = lru_cache(4000)(self._written)
+
+    def wish(self) -> Wish:
+        chance, busy = self._chance, self._busy
+        draw = chance.random
+        self._number += 1
+        question = self._questions[int(len(self._questions) * draw() ** 3)]
+        wording = 0 if draw() < 0.85 else chance.randrange(len(question.wordings))
+        tenant = chance.choice(self._tenants)
+        stream = draw() < 0.45
+        wants_usage = stream and draw() < 0.4
+        half = draw() < busy * 0.1
+        return Wish(
+            number=self._number,
+            tenant=tenant,
+            question=question,
+            wording=wording,
+            stream=stream,
+            wants_usage=wants_usage,
+            directive=chance.choice(_DIRECTIVES),
+            tag=f"n{self._number}" if half or draw() < 0.5 else "",
+            leaves_after_s=draw() ** 3 * 0.5 if draw() < busy * 0.5 else -1.0,
+            slow=draw() < busy * 0.3,
+            half=half,
+            body=self._body(tenant, question.number, wording, stream, wants_usage, chance.randrange(3)),
+        )
+
+    def _written(
+        self, tenant: Tenant, question: int, wording: int, stream: bool, wants_usage: bool, style: int
+    ) -> bytes:
+        """One question in one of the ways in which libraries write JSON."""
+        fields = {**self._questions[question].wordings[wording], "user": tenant.name}
+        if stream:
+            fields["stream"] = True
+        if wants_usage:
+            fields["stream_options"] = {"include_usage": True}
+        match style:
+            case 0:
+                return msgspec.json.encode(fields)
+            case 1:
+                return json.dumps(fields).encode()
+            case _:
+                return json.dumps(dict(reversed(fields.items())), indent=1, ensure_ascii=False).encode()
