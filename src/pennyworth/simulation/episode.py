@@ -12,7 +12,7 @@ import msgspec
 
 from pennyworth.simulation.client import Client
 from pennyworth.simulation.clock import SimulatedClock
-from pennyworth.simulation.gateway import Gateway, fuses
+from pennyworth.simulation.gateway import Gateway, deaths
 from pennyworth.simulation.history import Call, History
 from pennyworth.simulation.laws import Broken, Evidence, Law
 from pennyworth.simulation.laws_answers import answers
@@ -103,7 +103,6 @@ class _Stage:
             )
             self._network.listen(Address(f"{name}.sim"), provider.line)
             self._providers.append(provider)
-        lives = fuses(chance, severity.lives)
         self._gateway = Gateway(
             self._scene,
             self._network,
@@ -113,7 +112,7 @@ class _Stage:
             severity.parts,
             self._fittings,
             tiered=severity.tiered,
-            fuses=lives,
+            deaths=deaths(chance, severity.lives),
         )
         await self._gateway.start()
         await asyncio.sleep(0.001)
@@ -200,7 +199,7 @@ def _severity(chance: Random) -> _Severity:
         journal=draw((0.0, 0.0, 0.0, 0.01)),
         control=draw((0.0, 0.1)),
     )
-    lives = draw((0, 0, 0, 1, 3))
+    lives = draw((0, 0, 1, 4))
     return _Severity(draw((0.0, 0.05, 0.3)), draw((0.02, 0.1, 0.4)), draw((0.1, 0.6)), faults, lives, draw((True, False)))
 
 

@@ -38,9 +38,9 @@ class Gateway:
         fittings: Fittings,
         *,
         tiered: bool,
-        fuses: list[int],
+        deaths: list[tuple[int, int]],
     ) -> None:
-        """``fuses``: how many steps each life lasts; the one after the last is not cut short."""
+        """``deaths``: how many steps and writes each life lasts; the one after the last is not cut short."""
         self._scene = scene
         self._network = network
         self._weather = weather
@@ -49,7 +49,7 @@ class Gateway:
         self._faults = faults
         self._fittings = fittings
         self._tiered = tiered
-        self._fuses = fuses
+        self._deaths = deaths
         self._disk = Disk()
         self._stop: Stop
         self._serving: asyncio.Task[None]
@@ -78,7 +78,7 @@ class Gateway:
             self._bury()
             self._begin()
             await asyncio.sleep(0.01)
-        self.process.fuse = -1
+        self.process.steps_left = self.process.writes_left = -1
         self._stop()
         await asyncio.wait([self._serving], timeout=120.0)
         if not self._serving.done():
@@ -99,8 +99,8 @@ class Gateway:
                 self._begin()
 
     def _begin(self) -> None:
-        fuse = self._fuses.pop() if self._fuses else -1
-        self.process = Process(f"w{len(self.former)}", fuse)
+        death = self._deaths.pop() if self._deaths else (-1, -1)
+        self.process = Process(f"w{len(self.former)}", *death)
         self._stop = self.process.context.run(Stop)
         self.process.context.run(self._assemble)
 
@@ -130,5 +130,9 @@ class Gateway:
             self._history.troubles.append(f"{part}: {what}")
 
 
-def fuses(chance: Random, lives: int) -> list[int]:
-    return [int(chance.random() ** 2 * 40_000) for _ in range(lives)]
+def deaths(chance: Random, lives: int) -> list[tuple[int, int]]:
+    """Half of them between two steps, half in the middle of one: in a write to the journal, before or after it."""
+    return [
+        (-1, chance.randrange(1, 400)) if chance.random() < 0.5 else (int(chance.random() ** 2 * 40_000), -1)
+        for _ in range(lives)
+    ]

@@ -46,10 +46,13 @@ _read = msgspec.json.Decoder(_Reply).decode
 
 
 def hear(body: bytes, *, events: bool, whole: bool, choices: int) -> Heard:
-    """``whole``: the HTTP message ended properly. ``choices``: so many were asked for."""
+    """``whole``: the HTTP message ended properly. ``choices``: so many were asked for.
+
+    A stream is complete for its reader when ``[DONE]`` has come: the SDKs read no further.
+    """
     heard = Heard(texts=[""] * choices, finishes=[""] * choices)
     tools: set[int] = set()
-    done = not events
+    done = whole
     for part in _events(body) if events else (body,):
         if part == b"[DONE]":
             done = True
@@ -62,7 +65,7 @@ def hear(body: bytes, *, events: bool, whole: bool, choices: int) -> Heard:
         _take(heard, reply, tools)
     for index in tools:
         heard.texts[index] = _argument(heard, heard.texts[index])
-    heard.complete = whole and done and not heard.error and all(heard.finishes)
+    heard.complete = done and not heard.error and all(heard.finishes)
     return heard
 
 

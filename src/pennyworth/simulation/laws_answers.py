@@ -10,9 +10,10 @@ from pennyworth.outcome import Receipt
 from pennyworth.sandbox.watermark import check_answer, expected_watermark
 from pennyworth.simulation.history import Asked, Call
 from pennyworth.simulation.laws import Broken, Evidence
-from pennyworth.simulation.scene import LONGEST_S, STALE_S
+from pennyworth.simulation.scene import STALE_S
 
 _HITS = ("exact", "normalised", "stale")
+_ODD = ("malformed", "endless", "tool_calls")
 _FRESH = ("no-cache", "no-store", "max-age=0")
 
 
@@ -30,11 +31,21 @@ def answers(evidence: Evidence) -> Iterator[Broken]:
             yield Broken("right answer", number, f"no provider ever gave {asked.heard.id}")
             continue
         receipt = receipts.get(asked.receipt)
+        yield from _no_silent_end(asked, call)
         yield from _right_tenant(asked, call, evidence)
         yield from _right_question(asked, call, receipt, evidence)
         yield from _fresh(asked, call, given[asked.heard.id], evidence)
+        if asked.wish.directive == "only-if-cached" and receipt is not None and receipt.served not in _HITS:
+            yield Broken("only if cached", number, f"given {call.id}, {receipt.served}")
         yield from _young(asked, receipt, evidence)
         yield from _obeys_orders(asked, call, receipt, evidence)
+
+
+def _no_silent_end(asked: Asked, call: Call) -> Iterator[Broken]:
+    """A stream that ends as streams end, and is not whole, says so."""
+    events = asked.headers.get("content-type", "").startswith("text/event-stream")
+    if asked.whole and events and not (asked.heard.complete or asked.heard.error):
+        yield Broken("whole answer", asked.wish.number, f"{call.id} ({call.fault or 'no fault'}) ended in silence")
 
 
 def _right_tenant(asked: Asked, call: Call, evidence: Evidence) -> Iterator[Broken]:
@@ -77,7 +88,7 @@ def _wrong(asked: Asked, text: str, fields: dict[str, Any], call: Call, index: i
     heard = asked.heard
     if heard.complete:
         return check_answer(text, fields, call.credential, choice=index, finish=heard.finishes[index])
-    if len(text) < 40 or call.fault in ("malformed", "endless"):  # the mark is cut; the provider's own words are no answer
+    if len(text) < 40 or call.fault in _ODD:  # the mark is cut, or the provider itself says no whole answer
         return None
     return check_answer(text, fields, call.credential, choice=index) and check_answer(
         text, fields, call.credential, choice=index, finish="length"
@@ -91,8 +102,6 @@ def _fresh(asked: Asked, call: Call, times: int, evidence: Evidence) -> Iterator
         yield Broken("fresh answer", wish.number, f"{wish.directive or 'sampled'}, and given {call.id}, asked for before it")
     if (sampled or wish.directive == "no-store") and times > 1:
         yield Broken("fresh answer", wish.number, f"{wish.directive or 'sampled'}, and {call.id} was given {times} times")
-    if wish.directive == "only-if-cached" and call.arrived_s >= asked.sent_s:
-        yield Broken("only if cached", wish.number, f"a provider was asked for {call.id}")
 
 
 def _young(asked: Asked, receipt: Receipt | None, evidence: Evidence) -> Iterator[Broken]:
@@ -100,7 +109,7 @@ def _young(asked: Asked, receipt: Receipt | None, evidence: Evidence) -> Iterato
     if receipt is None or receipt.served not in _HITS or kept is None:
         return
     age_s = asked.sent_wall_s - kept
-    limit = LONGEST_S + (STALE_S if receipt.served == "stale" else 0.0)
+    limit = evidence.scene.longest_s + (STALE_S if receipt.served == "stale" else 0.0)
     if asked.wish.directive == "max-age=100" and receipt.served != "stale":
         limit = 100.0
     if age_s > limit + 1.0:

@@ -13,6 +13,7 @@ from pennyworth.simulation.history import Asked, Call
 from pennyworth.simulation.laws import Broken, Evidence
 
 _SEEN_WHOLE = ("complete", "length", "filtered", "tools")
+_NEVER_SENT = ("no connection", "connecting timed out")
 _FREE = ("coalesced", "exact", "normalised", "stale")
 
 
@@ -25,7 +26,7 @@ def books(evidence: Evidence) -> Iterator[Broken]:
         for attempt in receipt.attempts:
             booked[attempt.provider_request_id] += 1
             if not attempt.provider_request_id:
-                nameless += 1
+                nameless += not attempt.fault.startswith(_NEVER_SENT)
             elif (call := history.calls.get(attempt.provider_request_id)) is None:
                 yield Broken("books are the bill", 0, f"{receipt.id}: {attempt.provider_request_id} is on no bill")
             else:

@@ -25,7 +25,7 @@ def receipts(evidence: Evidence) -> Iterator[Broken]:
     for asked in history.asked:
         yield from _acknowledged(asked, evidence, known.keys() | history.refused)
         receipt = known.get(asked.receipt)
-        if receipt is not None and asked.whole:
+        if receipt is not None and (asked.whole or asked.heard.complete) and receipt.id not in history.refused:
             yield from _true(asked, receipt)
     yield from _each(evidence)
     for intent in history.intents:
@@ -36,7 +36,7 @@ def receipts(evidence: Evidence) -> Iterator[Broken]:
 def _acknowledged(asked: Asked, evidence: Evidence, known: set[str]) -> Iterator[Broken]:
     if asked.status == 200 and not asked.receipt:
         yield Broken("one receipt", asked.wish.number, "an answer came without the name of a receipt")
-    due = asked.whole or not evidence.history.crashes
+    due = asked.whole or asked.heard.complete or not evidence.history.crashes
     if asked.receipt and due and asked.receipt not in known:
         yield Broken("one receipt", asked.wish.number, f"{asked.receipt} was promised and is in no journal")
 
@@ -68,7 +68,8 @@ def _each(evidence: Evidence) -> Iterator[Broken]:
         yield Broken("one receipt", asked.wish.number, f"its client {'left' if asked.left else 'was cut off'}; no receipt")
     plain = [asked for asked in silent if not asked.wish.tag]
     least = len([asked for asked in plain if asked.handed_over])
-    if not least <= len(nobodys) <= len(plain) + len(lost) + len([each for each in silent if each.wish.half]):
+    nameless = [asked for asked in silent if asked.wish.tag and not tagged[asked.wish.tag]]  # it went before its head was in
+    if not least <= len(nobodys) <= len(plain) + len(nameless):
         yield Broken("one receipt", 0, f"{least} to {len(plain)} requests came in whose clients left; {len(nobodys)} receipts")
 
 

@@ -13,7 +13,7 @@ from pennyworth.simulation.history import History, Order
 from pennyworth.simulation.scene import MODELS, Scene
 
 _LAYERS = ("exact", "normalised", "coalesced", "stale")
-_JUMPS_S = (-7200.0, -3.0, 60.0, 1800.0, 5000.0, 400 * 86400.0)
+_JUMPS_S = (-7200.0, -3.0, 150.0, 1800.0, 4000.0, 400 * 86400.0)
 
 
 class Operator:
@@ -30,7 +30,7 @@ class Operator:
     async def work(self) -> None:
         """Until cancelled."""
         while True:
-            await asyncio.sleep(self._chance.random() * 8.0)
+            await asyncio.sleep(self._chance.random() * 3.0)
             if self._gateway.up:
                 await self._do(self._chance.randrange(12))
 

@@ -122,8 +122,10 @@ class SimulatedJournal:
     def append(self, record: Intent | Receipt) -> None:
         if self._process.dead:
             raise Killed
-        if self._process.fuse >= 0 and self._chance.random() < 0.002:
-            self._last(record)
+        if self._process.writes_left >= 0:
+            self._process.writes_left -= 1
+            if self._process.writes_left < 0:
+                self._last(record)
         if self._faults.journal and self._chance.random() < self._faults.journal:
             self._history.refuse(record)
             raise StoreError("no space left on the simulated disk")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import warnings
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
@@ -25,12 +26,16 @@ class Mortal(Protocol):
 
 
 class Process:
-    """``fuse``: it is killed before so many more of its steps have run; negative = it lives."""
+    """Attributes:
+    steps_left, writes_left: it is killed before so many more of its steps, or of its writes to the journal, are done;
+        negative = it lives.
+    """
 
-    def __init__(self, name: str, fuse: int = -1) -> None:
+    def __init__(self, name: str, steps_left: int = -1, writes_left: int = -1) -> None:
         self.name = name
         self.dead = False
-        self.fuse = fuse
+        self.steps_left = steps_left
+        self.writes_left = writes_left
         self.open: dict[Mortal, None] = {}
         self.tasks: list[asyncio.Task[Any]] = []
         self.context = contextvars.copy_context()
@@ -49,9 +54,9 @@ class Process:
         """Whether it is alive for one more step."""
         if self.dead:
             return False
-        if self.fuse >= 0:
-            self.fuse -= 1
-            if self.fuse < 0:
+        if self.steps_left >= 0:
+            self.steps_left -= 1
+            if self.steps_left < 0:
                 self.kill()
                 return False
         return True
@@ -71,7 +76,7 @@ class Process:
         self.kill()
         for task in self.unfinished():
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            with contextlib.suppress(BaseException):
+            with contextlib.suppress(BaseException), warnings.catch_warnings(action="ignore"):
                 task.get_coro().close()  # type: ignore[union-attr]
 
 

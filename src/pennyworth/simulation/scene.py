@@ -17,7 +17,6 @@ _CALLED = {"assistant": "gpt-4.1"}
 PROVIDERS = ("alpha", "beta")
 
 LIFE_S = 3600.0
-LONGEST_S = 2 * LIFE_S
 STALE_S = 3600.0
 
 _ROUTES = (
@@ -36,12 +35,14 @@ class Tenant(msgspec.Struct, frozen=True):
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """``forwards``: each client's own credential goes to the provider, and is its scope."""
+    """``forwards``: each client's own credential goes to the provider, and is its scope. ``longest_s``: no answer is given
+    later than that after it was kept."""
 
     plan: Plan
     tenants: list[Tenant]
     prices: Mapping[str, Mapping[str, str]]
     forwards: bool
+    longest_s: float
 
     def upstream_of(self, model: str) -> tuple[str, str]:
         """Provider and the name there, of a model as asked."""
@@ -67,20 +68,21 @@ def scene(chance: Random, tenants: int) -> Scene:
     if not forwards:
         people += [Tenant(f"t{i}", f"sk-second-{i}") for i in range(0, tenants, 4)]
     keys = () if forwards else tuple(ClientKey(name=t.credential, secret=Secret(t.credential), scope=t.name) for t in people)
+    longest_s = LIFE_S * chance.choice((1, 2))
     plan = Plan(
         providers=tuple(_provider(name, forwards) for name in PROVIDERS),
         models={model: _model(model, prices) for model in MODELS},
         routes=_ROUTES,
         lifetimes=(
             Lifetime(name="live", ttl_s=0.0, max_s=0.0, patterns=("right now",)),
-            Lifetime(name="other", ttl_s=LIFE_S, max_s=LONGEST_S),
+            Lifetime(name="other", ttl_s=LIFE_S, max_s=longest_s),
         ),
         limits=Limits(max_reply_bytes=60_000, drain_s=20.0, stall_timeout_s=60.0),
         keys=keys,
         state_dir=":memory:",
         digest="simulated",
     )
-    return Scene(plan=plan, tenants=people, prices=prices, forwards=forwards)
+    return Scene(plan=plan, tenants=people, prices=prices, forwards=forwards, longest_s=longest_s)
 
 
 def _provider(name: str, forwards: bool) -> Provider:

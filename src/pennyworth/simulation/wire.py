@@ -54,6 +54,7 @@ class End(asyncio.Transport):
         self._loop = loop
         self._protocol = protocol
         self._process = process
+        self._outside = outside
         self._context = process.context if process else outside
         self._fate = fate
         self._chance = weather.chance
@@ -163,6 +164,9 @@ class End(asyncio.Transport):
         """Its process has died: it is closed, and nobody is told here."""
         if not self.lost:
             self.lost = self._closing = True
+            self._context = self._outside
+            self.peer._timer = False  # what was to be delivered to it finds nobody
+            self.peer._arm()
             self._drop_unsent()
             self._send(_RST if self._chance.random() < 0.5 else _FIN)
 

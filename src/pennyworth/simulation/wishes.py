@@ -12,7 +12,7 @@ import msgspec
 from pennyworth.simulation.scene import MODELS, Tenant
 
 _PARAMETERS: tuple[dict[str, Any], ...] = (
-    *({},) * 8,
+    {},
     {"temperature": 0},
     {"temperature": 0.0},
     {"temperature": 0.7},
@@ -39,6 +39,7 @@ _BEFORE: tuple[list[dict[str, str]], ...] = (
 MOMENT = "right now"
 """A question that says so is never kept, by the lifetimes of the scene."""
 
+_FAMILY = 6
 _LONG = "The following is known. " * 220
 
 
@@ -78,22 +79,33 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def questions(chance: Random, number: int) -> list[Question]:
-    return [_question(chance, i) for i in range(number)]
+    """In families, whose members differ in nothing but their parameters."""
+    found: list[Question] = []
+    while len(found) < number:
+        family = _Family(chance, len(found))
+        found += [family.question(len(found) + i) for i in range(_FAMILY)]
+    return found
 
 
-def _question(chance: Random, number: int) -> Question:
-    topic = number // 3  # several questions differ in nothing but model, parameters or what was said before
-    text = f"What is the colour of thing {topic}?"
-    drawn = chance.random()
-    if drawn < 0.03:
-        text = f"What is the price of thing {topic} {MOMENT}?"
-    elif drawn < 0.05:
-        text = _LONG + text
-    fields = {"model": chance.choice(MODELS), **chance.choice(_PARAMETERS)}
-    before = chance.choice(_BEFORE)
-    typed = [text, text.replace(" ", "  ", 1), text.replace(" ", "\u00a0", 1)]
-    wordings = tuple({**fields, "messages": [*before, {"role": "user", "content": said}]} for said in typed)
-    return Question(number, fields["model"], wordings)
+class _Family:
+    def __init__(self, chance: Random, topic: int) -> None:
+        self.model = chance.choice(MODELS)
+        self.before = chance.choice(_BEFORE)
+        self.text = f"What is the colour of thing {topic}?"
+        drawn = chance.random()
+        if drawn < 0.05:
+            self.text = f"What is the price of thing {topic} {MOMENT}?"
+        elif drawn < 0.1:
+            self.text = _LONG + self.text
+        self.parameters = list(_PARAMETERS)
+        chance.shuffle(self.parameters)
+
+    def question(self, number: int) -> Question:
+        fields = {"model": self.model, **self.parameters.pop()}
+        text = self.text
+        typed = [text, text.replace(" ", "  ", 1), text.replace(" ", "\u00a0", 1)]
+        messages = [[*self.before, {"role": "user", "content": said}] for said in typed]
+        return Question(number, self.model, tuple({**fields, "messages": said} for said in messages))
 
 
 class Wishes:
