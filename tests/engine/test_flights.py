@@ -141,6 +141,24 @@ async def test_a_redirect_is_not_followed_and_says_where_to_look(house: MakeHous
     assert b"base_url" in heard.body
 
 
+async def test_a_redirect_costs_nothing(house: MakeHouse) -> None:
+    h = await house([reply(status=307, body=b"", headers={"location": "http://elsewhere/v1"})])
+    await h.ask("q")
+    assert (h.last().spent.pico, h.last().attempts[0].basis) == (0, "none")
+
+
+async def test_a_whole_reply_is_booked_with_the_status_its_caller_got_though_a_stream_had_begun(house: MakeHouse) -> None:
+    gate = asyncio.Event()
+    h = await house([stream([*chat_events(["a", "b"])[:2], gate, fail("reset")])])
+    leader, follower = await h.begin("q", stream=True), await h.begin("q")
+    assert isinstance(leader, Relay)
+    await leader.reply()
+    gate.set()
+    heard = await asyncio.gather(hear(leader), hear(follower))
+    statuses = {receipt.stream: receipt.status for receipt in h.receipts()}
+    assert statuses == {True: heard[0].status, False: heard[1].status} == {True: 200, False: 502}
+
+
 async def test_an_outcome_that_is_not_kept_is_shared_and_serialises_nobody(house: MakeHouse) -> None:
     gate = asyncio.Event()
     h = await house([reply(json=chat_json("half", finish="length"), head=gate)])

@@ -224,7 +224,7 @@ class Books:
         """The provider's count, or ours where it gave none and something was generated or broke off on the way."""
         if outcome.usage is not None:
             return outcome.usage, "metered"
-        if outcome.status >= 400 or (outcome.status == 0 and outcome.ending not in ("caller_left", "outrun")):
+        if outcome.status >= 300 or (outcome.status == 0 and outcome.ending not in ("caller_left", "outrun")):
             return None, "none"
         return Usage(
             input=tokens.estimate_request(p.request.fields), output=tokens.estimate_tokens(outcome.text)

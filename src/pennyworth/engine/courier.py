@@ -132,10 +132,10 @@ async def _first_good(running: Sequence[asyncio.Future[Sent]]) -> Sent:
     waiting = set(running)
     while True:
         done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for one in done:
+        for one in [each for each in running if each in done]:  # in their order: that of a set is chance
             if fault.judge(one.result().outcome).kind == "none" and one.result().outcome.ending != "outrun":
                 if waiting:
                     await asyncio.wait(waiting)  # called off: it ends at once, and its cost is on the receipt
                 return one.result()
         if not waiting:
-            return next(iter(done)).result()
+            return next(each for each in running if each in done).result()

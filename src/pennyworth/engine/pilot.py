@@ -23,7 +23,6 @@ from pennyworth.ports import Upstream
 from pennyworth.routing import POLICIES, Seen, falling_back
 from pennyworth.wire.sse import EventSplitter
 
-_NEVER_LEFT = Outcome(ending="caller_left", status=0, fault="every caller left before the call was made")
 _OUR_FAULT = Outcome(ending="cut", status=0, fault="the gateway itself failed")
 
 
@@ -43,7 +42,7 @@ class Pilot:
         try:
             if flight.take_off() and await self._look_again(flight, p):
                 return
-            sent = await self._follow_policy(flight, p) if flight.wanted else Sent(_NEVER_LEFT, p.target)
+            sent = await self._follow_policy(flight, p) if flight.wanted else Sent(_not_sent(flight), p.target)
             self._land(flight, p, sent)
             flight.finish()  # nobody waits for the keeping
             await self._keeper.keep(p, sent.outcome)
@@ -60,7 +59,10 @@ class Pilot:
         """Another flight may have kept the answer while a store that suspends was being asked."""
         if self._lookup.immediate or not p.shares:
             return False
-        found = await self._lookup.find(p)
+        try:
+            found = await self._lookup.find(p)
+        except asyncio.CancelledError:  # by Flight.abort, which has said so: the leader is settled all the same
+            return False
         if found is None:
             return False
         flight.give_instead(found.kept, found.served)
@@ -105,6 +107,12 @@ class Pilot:
         self._books.settle(p, served="upstream" if gave else "none", ending=ending, status=status, usage=sent.usage)
         if gave and outcome.streamed and not flight.fed and outcome.ending == "error":
             _give_as_it_came(flight, outcome)
+
+
+def _not_sent(flight: Flight) -> Outcome:
+    if flight.aborted:
+        return Outcome(ending="cut", status=0, fault=flight.aborted)
+    return Outcome(ending="caller_left", status=0, fault="every caller left before the call was made")
 
 
 def _give_as_it_came(flight: Flight, outcome: Outcome) -> None:

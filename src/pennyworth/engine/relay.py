@@ -126,7 +126,8 @@ class Relay:
         if self._p.receipt is None:
             gave = trouble.gives(outcome)
             served: Served = "coalesced" if gave else "none"
-            status = 200 if flight.fed else outcome.status if gave else trouble.status_of(outcome)
+            fed = flight.fed and self._p.request.stream  # who waits for a whole reply has been given nothing yet
+            status = 200 if fed else outcome.status if gave else trouble.status_of(outcome)
             self._books.settle(self._p, served=served, ending=outcome.ending, status=status, usage=flight.usage)
 
     def _last(self, flight: Flight) -> bytes:

@@ -33,9 +33,15 @@ _SETTLE_S = 90.0
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of it. ``digest``: of the history, the same for the same seed everywhere. ``served``: how often what."""
+    """What came of it.
+
+    Attributes:
+        wishes: so many requests were wished for; ``requests``: so many found a gateway to ask.
+        digest: of the history, the same for the same seed and number of wishes, everywhere. ``served``: how often what.
+    """
 
     seed: str
+    wishes: int
     requests: int
     digest: str
     broken: list[Broken]
@@ -149,6 +155,7 @@ class _Stage:
             broken.insert(0, Broken("nobody waits for ever", 0, stuck))
         return Episode(
             seed=self._seed,
+            wishes=self._requests,
             requests=len(history.asked),
             digest=history.digest(),
             broken=broken,

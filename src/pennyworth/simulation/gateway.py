@@ -109,7 +109,7 @@ class Gateway:
         parts = parts_of(
             self.process, self._disk, self._network, self._weather, self._history, self._faults, self._fittings, tiered=self._tiered
         )
-        self.runtime = Runtime(self._scene.plan, parts, name, self._report, self._clock)
+        self.runtime = Runtime(self._scene.plan, parts, name, self._report, self._clock, run=f"run{len(self.former)}")
         self._fittings.wiring(self.runtime)
         self._serving = self.process.spawn(self._serve(self.runtime, Worker(self.runtime, name), self._stop))
 

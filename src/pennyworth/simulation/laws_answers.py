@@ -18,7 +18,8 @@ _FRESH = ("no-cache", "no-store", "max-age=0")
 
 
 def answers(evidence: Evidence) -> Iterator[Broken]:
-    receipts = {receipt.id: receipt for receipt in evidence.history.receipts}
+    lost = evidence.history.refused  # by a full disk: what stands for them knows no more than that a call was made
+    receipts = {receipt.id: receipt for receipt in evidence.history.receipts if receipt.id not in lost}
     given = Counter(asked.heard.id for asked in evidence.history.asked if asked.heard.id)
     for asked in evidence.history.asked:
         number = asked.wish.number
@@ -80,8 +81,10 @@ def _right_question(asked: Asked, call: Call, receipt: Receipt | None, evidence:
 
 
 def _says(receipt: Receipt | None, at: tuple[str, str]) -> bool:
-    """A fallback's answer is never a hit."""
-    return receipt is None or (receipt.target == "/".join(at) and receipt.served in ("upstream", "coalesced"))
+    """A fallback's answer is never a hit. What a death left unknown says nothing, and is no lie."""
+    if receipt is None or receipt.ending == "unknown":
+        return True
+    return receipt.target == "/".join(at) and receipt.served not in _HITS
 
 
 def _wrong(asked: Asked, text: str, fields: dict[str, Any], call: Call, index: int) -> str | None:

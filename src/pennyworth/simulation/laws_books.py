@@ -26,7 +26,8 @@ def books(evidence: Evidence) -> Iterator[Broken]:
         for attempt in receipt.attempts:
             booked[attempt.provider_request_id] += 1
             if not attempt.provider_request_id:
-                nameless += not attempt.fault.startswith(_NEVER_SENT)
+                unknown = attempt.ending == "unknown"  # one note for all the calls that a dead process had announced
+                nameless += history.announced[receipt.id] if unknown else not attempt.fault.startswith(_NEVER_SENT)
             elif (call := history.calls.get(attempt.provider_request_id)) is None:
                 yield Broken("books are the bill", 0, f"{receipt.id}: {attempt.provider_request_id} is on no bill")
             else:
@@ -51,6 +52,8 @@ def _as_billed(receipt: Receipt, attempt: AttemptNote, call: Call) -> Iterator[B
         return
     if attempt.basis == "metered" and line.billed and attempt.spent.pico != line.amount_pico:
         yield Broken("books are the bill", 0, f"{what}: booked {attempt.spent.pico}, billed {line.amount_pico}")
+    if attempt.status >= 300 and attempt.spent:
+        yield Broken("books are the bill", 0, f"{what}: {attempt.status} is no reply, and {attempt.spent.pico} are booked for it")
     waived = call.fault in ("cut", "body_cut")  # the provider told the usage, and does not charge for what it broke
     if attempt.basis == "metered" and not (line.billed or waived) and attempt.ending in _SEEN_WHOLE:
         yield Broken("books are the bill", 0, f"{what}: booked as metered, billed nothing")

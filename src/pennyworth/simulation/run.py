@@ -63,5 +63,5 @@ def told(episode: Episode) -> str:
     lines = [f"  {broken}" for broken in episode.broken[:10]]
     if len(episode.broken) > 10:
         lines.append(f"  and {len(episode.broken) - 10} more")
-    again = f"python -m pennyworth.simulation --episode {episode.seed} --requests {episode.requests}"
+    again = f"python -m pennyworth.simulation --episode {episode.seed} --requests {episode.wishes}"
     return "\n".join([f"episode {episode.seed} broke {len(episode.broken)} laws; again by: {again}", *lines])

@@ -1,0 +1,87 @@
+"""A leader looks once more before it calls, where the store takes its time. Whatever happens meanwhile is booked."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from pennyworth.assemble import Parts, Runtime
+from pennyworth.decide.key import Keyring
+from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
+from pennyworth.engine.clock import SystemClock
+from pennyworth.engine.relay import Relay
+from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
+from pennyworth.outcome import Kept
+from pennyworth.plan import Plan, Provider
+from pennyworth.prices.genai import GenaiPrices
+from pennyworth.request import Caller, Key
+from pennyworth.stores.control import MemoryControl
+from pennyworth.stores.memory import MemoryStore
+from pennyworth.testing.scripted import ScriptedUpstream, chat_json, reply
+from pennyworth.wire import chat
+
+BODY = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "q"}]}).encode()
+
+
+class SecondLook(MemoryStore):
+    """Answers the first question at once, and lets the second wait."""
+
+    immediate = False
+
+    def __init__(self) -> None:
+        super().__init__(10, 10**6)
+        self.asked = 0
+        self.waits = asyncio.Event()
+
+    async def get(self, key: Key, now_s: float) -> Kept | None:
+        self.asked += 1
+        if self.asked > 1:
+            self.waits.set()
+            await asyncio.Event().wait()
+        return None
+
+
+@pytest.fixture
+async def looking() -> AsyncIterator[tuple[Runtime, Relay, MemoryLedger]]:
+    """A leader in the middle of its second look."""
+    store, ledger = SecondLook(), MemoryLedger()
+    plan = Plan(
+        providers=(Provider(name="openai", base_url="http://127.0.0.1:1/v1"),),
+        lifetimes=DEFAULT_LIFETIMES,
+        allow_anonymous=True,
+    )
+    parts = Parts(
+        store=store,
+        control=MemoryControl(),
+        journal=MemoryJournal(ledger),
+        ledger=ledger,
+        prices=GenaiPrices(60),
+        upstream=ScriptedUpstream(then=reply(json=chat_json("x"))),
+        keyring=Keyring(b"k" * 32),
+    )
+    runtime = Runtime(plan, parts, "w0", lambda part, what: None, SystemClock())
+    relay = await runtime.engine.handle(chat.read_request(BODY, {}, Caller("local")))
+    assert isinstance(relay, Relay)
+    await store.waits.wait()
+    yield runtime, relay, ledger
+    await runtime.close()
+
+
+async def test_a_leader_who_leaves_meanwhile_is_settled(looking: tuple[Runtime, Relay, MemoryLedger]) -> None:
+    _, relay, ledger = looking
+    relay.close()
+    await asyncio.sleep(0.01)
+    assert [(receipt.ending, receipt.status) for receipt in ledger.receipts(10)] == [("caller_left", 499)]
+
+
+async def test_going_down_meanwhile_tells_the_reader_and_books_it(looking: tuple[Runtime, Relay, MemoryLedger]) -> None:
+    runtime, relay, ledger = looking
+    await runtime.engine.end("the gateway is shutting down")
+    given = await relay.reply()
+    relay.close()
+    assert given.status == 502
+    assert b"the gateway is shutting down" in given.body
+    assert [receipt.status for receipt in ledger.receipts(10)] == [502]
