@@ -75,8 +75,14 @@ MUTANTS = (
     Mutant("what the provider saw is sent again", "upstreams/unseen.py", "return known is not None and known[2] == self._acknowledged", "return True"),
     Mutant("expired answers are given", "engine/lookup.py", "if lifetime.fresh(kept, p.request.directives, p.view.wall_s):", "if True:"),
     Mutant("no-store is not heard", "decide/cacheable.py", "    if request.directives.no_store:\n        return _NO_STORE\n", ""),
-    Mutant("the last byte before the receipt", "engine/sending.py", "        self._landed = True\n        self._land(outcome)\n        self._release()", "        self._landed = True\n        self._release()\n        self._land(outcome)"),
+    Mutant("the last byte before the receipt", "engine/sending.py", "        self._landed = True\n        self._land(sent)\n        self._release()", "        self._landed = True\n        self._release()\n        self._land(sent)"),
     Mutant("the kill switch is not asked", "engine/triage.py", "enabled = plan.enabled and control.enabled", "enabled = True"),
+    Mutant("a retry after content", "engine/courier.py", "again = found.retry and self._flight.wanted and not self._flight.fed", "again = found.retry and self._flight.wanted", (("            found = fault.judge(sent.outcome)", "            found = fault.judge(sent.outcome._replace() if False else __import__('msgspec').structs.replace(sent.outcome, began=False))"),)),
+    Mutant("a fallback is kept as the asked model's", "decide/cacheable.py", 'or ("" if target_is_primary else "a fallback', 'or ("" if True else "a fallback'),
+    Mutant("a hedge's loser is not booked", "engine/sending.py", '            self._note(msgspec.structs.replace(outcome, ending="outrun", broke="cancelled"))\n', ""),
+    Mutant("room at a target is never given back", "engine/courier.py", "            health.leave()\n", ""),
+    Mutant("the loser of a race goes on talking", "engine/sending.py", "        if not self._held or not (self._began or self._claim()):", "        if not self._held:"),
+    Mutant("a leader who leaves in the second look is forgotten", "engine/pilot.py", "except asyncio.CancelledError:  # by Flight.abort, which", "except ZeroDivisionError:  # by Flight.abort, which"),
     Mutant("exchanges are not closed", "engine/sending.py", "            if exchange is not None:\n                exchange.close()", "            pass"),
 )
 

@@ -121,7 +121,7 @@ class Client:
             await asyncio.sleep(0.5)
             return None
         asked = Asked(wish=wish, sent_s=self._loop.time(), sent_wall_s=self._wall_s(), process=self._gateway())
-        self._history.asked.append(asked)
+        self._history.asks(asked)
         data = _head(wish) + wish.body
         before = line.end.delivered
         if wish.half:

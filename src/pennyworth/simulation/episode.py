@@ -10,12 +10,13 @@ from random import Random
 
 import msgspec
 
+from pennyworth.decide import invalidate
 from pennyworth.simulation.client import Client
 from pennyworth.simulation.clock import SimulatedClock
 from pennyworth.simulation.gateway import Gateway, deaths
-from pennyworth.simulation.history import Call, History
+from pennyworth.simulation.history import Call, History, Order
 from pennyworth.simulation.laws import Broken, Evidence, Law
-from pennyworth.simulation.laws_answers import answers
+from pennyworth.simulation.laws_answers import answers, served
 from pennyworth.simulation.laws_books import books, savings
 from pennyworth.simulation.laws_receipts import kept_answers, receipts
 from pennyworth.simulation.loop import StuckError, VirtualLoop
@@ -27,9 +28,15 @@ from pennyworth.simulation.scene import PROVIDERS, Scene, scene
 from pennyworth.simulation.weather import Weather
 from pennyworth.simulation.wishes import Wish, Wishes, questions
 
-LAWS: tuple[Law, ...] = (answers, receipts, kept_answers, books, savings)
+LAWS: tuple[Law, ...] = (answers, served, receipts, kept_answers, books, savings)
+_AFTERWARDS = 12
+"""Requests when all is well again, so that it is seen that it is."""
+
+_NOTICED_S = 310.0
+"""A breaker rests for a minute at most, an account that had no money for five."""
+
 _SETTLE_S = 90.0
-"""After the last client, so that what is slow to end has ended."""
+"""After the last client: longer than idle connections are kept, so that what is slow to end has ended."""
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +68,7 @@ class _Severity(msgspec.Struct, frozen=True):
     parts: Faults
     lives: int
     tiered: bool
+    quiet: bool = False
 
 
 def play(seed: str, requests: int, fittings: Fittings = AS_SHIPPED) -> Episode:
@@ -100,6 +108,7 @@ class _Stage:
         self._fittings = fittings
         self._providers: list[SimulatedProvider] = []
         self._gateway: Gateway
+        self._held: list[Broken] = []
 
     async def play(self) -> None:
         chance, severity = self._chance, self._severity
@@ -109,10 +118,11 @@ class _Stage:
             )
             self._network.listen(Address(f"{name}.sim"), provider.line)
             self._providers.append(provider)
+        beyond = Weather(chance, severity.network, 20.0)
         self._gateway = Gateway(
             self._scene,
             self._network,
-            Weather(chance, severity.network, 20.0),
+            beyond,
             self._history,
             self._clock,
             severity.parts,
@@ -124,32 +134,47 @@ class _Stage:
         await asyncio.sleep(0.001)
         operator = Operator(self._gateway, self._history, self._clock, chance, self._scene)
         operating = self._loop.create_task(operator.work())
-        await self._clients()
+        asked = questions(chance, chance.choice((6, 20, 60)))
+        wishes = Wishes(chance, self._scene.tenants, asked, severity.clients)
+        near = Weather(chance, severity.network, 3.0)
+        await self._clients(wishes, near, self._requests, chance.choice((4, 12, 40)))
         operating.cancel()
-        await asyncio.sleep(1.0)
+        await self._all_well(near, beyond)
+        await self._clients(Wishes(chance, self._scene.tenants, asked, 0.0, self._requests), near, _AFTERWARDS, 1)
+        await asyncio.sleep(_SETTLE_S)
+        self._held = list(self._at_rest())
         await self._gateway.stop()
         await asyncio.sleep(_SETTLE_S)
 
-    async def _clients(self) -> None:
-        chance, severity = self._chance, self._severity
-        asked = questions(chance, chance.choice((6, 20, 60)))
-        wishes = Wishes(chance, self._scene.tenants, asked, severity.clients)
-        left = iter(range(self._requests))
-        weather = Weather(chance, severity.network, 3.0)
+    async def _all_well(self, *weathers: Weather) -> None:
+        """The storm is over; it takes a while until everybody has noticed."""
+        self._gateway.spare()
+        for weather in weathers:
+            weather.calm()
+        for provider in self._providers:
+            provider.calm()
+        await asyncio.sleep(_NOTICED_S)
+        self._gateway.order(invalidate.enable)
+        self._history.orders.append(Order(self._loop.time(), "on"))
+        self._history.calm = True
+
+    async def _clients(self, wishes: Wishes, weather: Weather, requests: int, number: int) -> None:
+        left = iter(range(requests))
 
         def next_wish() -> Wish | None:
             return None if next(left, None) is None else wishes.wish()
 
         clients = [
             Client(self._network, weather, self._history, self._clock.wall_s, lambda: self._gateway.name)
-            for _ in range(chance.choice((4, 12, 40)))
+            for _ in range(number)
         ]
         await asyncio.gather(*[client.work(next_wish) for client in clients])
 
     def verdict(self, stuck: str) -> Episode:
         history = self._history
-        evidence = Evidence(self._scene, history, self._amount)
+        evidence = Evidence(self._scene, history, self._amount, self._severity.quiet)
         broken = [found for law in LAWS for found in law(evidence)]
+        broken += self._held
         broken += self._leaks()
         if stuck:
             broken.insert(0, Broken("nobody waits for ever", 0, stuck))
@@ -176,6 +201,14 @@ class _Stage:
         assert call.line is not None
         return self._providers[0].sandbox.bill.amount_pico(model, call.line.usage)
 
+    def _at_rest(self) -> Iterator[Broken]:
+        """What a gateway holds that nobody has asked for a while: nothing."""
+        runtime = self._gateway.runtime
+        if len(runtime.engine.flights):
+            yield Broken("nothing held", 0, f"{len(runtime.engine.flights)} flights")
+        if ends := self._network.open_ends(self._gateway.process):
+            yield Broken("nothing held", 0, f"{len(ends)} connections, such as of {ends[0].get_protocol()!r}")
+
     def _leaks(self) -> Iterator[Broken]:
         gateway, law = self._gateway, "nothing left over"
         for what in (*self._history.troubles, *self._loop.troubles):
@@ -199,14 +232,14 @@ def _severity(chance: Random) -> _Severity:
     quiet = chance.random() < 0.15
     draw = chance.choice
     if quiet:
-        return _Severity(0.0, 0.0, 0.3, Faults(), 0, draw((True, False)))
+        return _Severity(0.0, 0.0, 0.3, Faults(), 0, draw((True, False)), quiet=True)
     faults = Faults(
         store=draw((0.0, 0.02, 0.2)),
         slow_s=draw((0.001, 0.2)),
         journal=draw((0.0, 0.0, 0.0, 0.01)),
         control=draw((0.0, 0.1)),
     )
-    lives = draw((0, 0, 1, 4))
-    return _Severity(draw((0.0, 0.05, 0.3)), draw((0.02, 0.1, 0.4)), draw((0.1, 0.6)), faults, lives, draw((True, False)))
+    lives = draw((0, 0, 2, 6))
+    return _Severity(draw((0.0, 0.05, 0.3)), draw((0.02, 0.1, 0.3)), draw((0.1, 1.0)), faults, lives, draw((True, False)))
 
 

@@ -63,7 +63,7 @@ class Asked(msgspec.Struct, kw_only=True):
     Attributes:
         handed_over: the gateway was given all of its bytes. ``reached``: the first of them.
         whole: the HTTP message ended as it should. ``left``: the client went first.
-        given_up: it waited longer than anybody would.
+        given_up: it waited longer than anybody would. ``afterwards``: it came when all was well again.
     """
 
     wish: Wish
@@ -78,6 +78,7 @@ class Asked(msgspec.Struct, kw_only=True):
     whole: bool = False
     left: bool = False
     given_up: bool = False
+    afterwards: bool = False
     handed_over: bool = False
     reached: bool = False
     alive: bool = True
@@ -108,7 +109,12 @@ class History:
         self.orders: list[Order] = []
         self.troubles: list[str] = []
         self.crashes = 0
+        self.calm = False
         self._digest = hashlib.sha256()
+
+    def asks(self, asked: Asked) -> None:
+        asked.afterwards = self.calm
+        self.asked.append(asked)
 
     def acknowledge(self, record: Intent | Receipt) -> None:
         if isinstance(record, Intent):

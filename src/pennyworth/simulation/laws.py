@@ -21,11 +21,13 @@ class Broken(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """All that a law may look at. ``amount``: what a provider would charge, by its own reckoning."""
+    """All that a law may look at. ``amount``: what a provider would charge, by its own reckoning. ``quiet``: nothing went
+    wrong in this episode but what clients do."""
 
     scene: Scene
     history: History
     amount: Callable[[Call, str], int]
+    quiet: bool
 
     def call_of(self, reply_id: str) -> Call | None:
         return self.history.calls.get("req_" + reply_id.removeprefix("chatcmpl-"))

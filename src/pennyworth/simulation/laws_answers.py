@@ -17,6 +17,16 @@ _ODD = ("malformed", "endless", "tool_calls")
 _FRESH = ("no-cache", "no-store", "max-age=0")
 
 
+def served(evidence: Evidence) -> Iterator[Broken]:
+    """Where nothing goes wrong, everybody is served; and so they are again when what went wrong is over."""
+    for asked in evidence.history.asked:
+        if not (evidence.quiet or asked.afterwards):
+            continue
+        unanswerable = asked.wish.directive == "only-if-cached" and asked.status == 504
+        if not (asked.left or asked.heard.complete or unanswerable):
+            yield Broken("service", asked.wish.number, f"status {asked.status}, {asked.heard.error or 'not complete'}")
+
+
 def answers(evidence: Evidence) -> Iterator[Broken]:
     lost = evidence.history.refused  # by a full disk: what stands for them knows no more than that a call was made
     receipts = {receipt.id: receipt for receipt in evidence.history.receipts if receipt.id not in lost}

@@ -36,9 +36,13 @@ class SimulatedProvider:
         self.rate = rate
         self.wall_s = wall_s
         self.sandbox = Provider(settings, loop.time, wall_s)
-        self.sandbox.script = SeededScript(chance, rate, loop.time)
+        self._script = self.sandbox.script = SeededScript(chance, rate, loop.time)
         self.busy = 0
         self._history = history
+
+    def calm(self) -> None:
+        self.rate = 0.0
+        self._script.calm()
 
     def line(self) -> ProviderLine:
         return ProviderLine(self)

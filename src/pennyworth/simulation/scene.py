@@ -70,7 +70,7 @@ def scene(chance: Random, tenants: int) -> Scene:
     keys = () if forwards else tuple(ClientKey(name=t.credential, secret=Secret(t.credential), scope=t.name) for t in people)
     longest_s = LIFE_S * chance.choice((1, 2))
     plan = Plan(
-        providers=tuple(_provider(name, forwards) for name in PROVIDERS),
+        providers=tuple(_provider(name, forwards, chance.choice((0, 0, 5))) for name in PROVIDERS),
         models={model: _model(model, prices) for model in MODELS},
         routes=_ROUTES,
         lifetimes=(
@@ -85,7 +85,7 @@ def scene(chance: Random, tenants: int) -> Scene:
     return Scene(plan=plan, tenants=people, prices=prices, forwards=forwards, longest_s=longest_s)
 
 
-def _provider(name: str, forwards: bool) -> Provider:
+def _provider(name: str, forwards: bool, at_once: int) -> Provider:
     return Provider(
         name=name,
         base_url=f"http://{name}.sim/v1",
@@ -94,7 +94,7 @@ def _provider(name: str, forwards: bool) -> Provider:
         connect_s=2.0,
         idle_s=8.0,
         total_s=12.0,
-        persistence=Persistence(rest_s=1.0, trip_after=5),
+        persistence=Persistence(rest_s=1.0, trip_after=5, max_concurrency=at_once, wait_s=10.0),
         simulated=True,
     )
 

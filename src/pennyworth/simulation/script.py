@@ -27,6 +27,10 @@ class SeededScript(Script):
         self._spell_ends = 0.0
         self._bad = False
 
+    def calm(self) -> None:
+        """From now on nothing goes wrong."""
+        self._rate, self._bad = 0.0, False
+
     def choose(self, asked: Asked) -> Rule | None:
         chance = self._chance
         now = self._time()

@@ -34,6 +34,10 @@ class Weather:
         self._rough = rough
         self._longest_stall_s = longest_stall_s
 
+    def calm(self) -> None:
+        """Nothing befalls the wires that are laid from now on."""
+        self._rough = 0.0
+
     def fate(self) -> Fate:
         chance = self.chance
         latency_s = chance.choice((0.0, 0.0001, 0.002, 0.02))

@@ -164,11 +164,16 @@ class End(asyncio.Transport):
         """Its process has died: it is closed, and nobody is told here."""
         if not self.lost:
             self.lost = self._closing = True
-            self._context = self._outside
-            self.peer._timer = False  # what was to be delivered to it finds nobody
-            self.peer._arm()
+            self._leave_process()
             self._drop_unsent()
             self._send(_RST if self._chance.random() < 0.5 else _FIN)
+
+    def _leave_process(self) -> None:
+        """It is the kernel's from now on: what was to be delivered to it finds nobody, whether its process lives or not."""
+        self._context = self._outside
+        if self.peer._timer:
+            self.peer._timer = False
+            self.peer._arm()
 
     @property
     def arrived(self) -> bool:
@@ -267,4 +272,5 @@ class End(asyncio.Transport):
     def _forget(self, error: Exception | None) -> None:
         if self._process is not None:
             self._process.open.pop(self, None)
+            self._leave_process()
         self._protocol.connection_lost(error)

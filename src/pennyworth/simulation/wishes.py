@@ -111,13 +111,15 @@ class _Family:
 class Wishes:
     """An endless row of wishes, by seed. ``wish`` makes the next one."""
 
-    def __init__(self, chance: Random, tenants: list[Tenant], asked: list[Question], busy: float) -> None:
-        """``busy``: how often clients leave, dawdle or go half-way."""
+    def __init__(
+        self, chance: Random, tenants: list[Tenant], asked: list[Question], busy: float, before: int = 0
+    ) -> None:
+        """``busy``: how often clients leave, dawdle or go half-way. ``before``: so many wishes were made by others."""
         self._chance = chance
         self._tenants = tenants
         self._questions = asked
         self._busy = busy
-        self._number = 0
+        self._number = before
         self._body = lru_cache(4000)(self._written)
 
     def wish(self) -> Wish:
