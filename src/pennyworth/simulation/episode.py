@@ -207,7 +207,7 @@ class _Stage:
         if len(runtime.engine.flights):
             yield Broken("nothing held", 0, f"{len(runtime.engine.flights)} flights")
         if ends := self._network.open_ends(self._gateway.process):
-            yield Broken("nothing held", 0, f"{len(ends)} connections, such as of {ends[0].get_protocol()!r}")
+            yield Broken("nothing held", 0, f"{len(ends)} connections, such as a {type(ends[0].get_protocol()).__name__}")
 
     def _leaks(self) -> Iterator[Broken]:
         gateway, law = self._gateway, "nothing left over"
@@ -215,14 +215,14 @@ class _Stage:
             yield Broken("no defect", 0, what)
         tasks = gateway.process.unfinished()
         if tasks:
-            yield Broken(law, 0, f"{len(tasks)} tasks, such as {tasks[0].get_coro()!r}")
+            yield Broken(law, 0, f"{len(tasks)} tasks, such as {tasks[0].get_coro().__qualname__}")
         if len(gateway.runtime.engine.flights):
             yield Broken(law, 0, f"{len(gateway.runtime.engine.flights)} flights")
         for whose in (gateway.process, None):
             ends = self._network.open_ends(whose)
             if ends:
                 side = "the gateway's" if whose else "the other"
-                yield Broken(law, 0, f"{len(ends)} open connections on {side} side, such as of {ends[0].get_protocol()!r}")
+                yield Broken(law, 0, f"{len(ends)} open connections on {side} side, such as a {type(ends[0].get_protocol()).__name__}")
         for provider in self._providers:
             if provider.busy:
                 yield Broken(law, 0, f"{provider.busy} calls that {provider.name} is still answering")

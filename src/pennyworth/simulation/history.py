@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
+from collections import defaultdict
 from typing import Any
 
 import msgspec
@@ -93,8 +93,8 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class History:
-    """``receipts``: acknowledged, in order. ``announced``: how many calls for each
-    id. ``refused``: ids that the disk would not take. ``created``: reply id -> when
+    """``receipts``: acknowledged, in order. ``announced``: the targets of the calls for
+    each id. ``refused``: ids that the disk would not take. ``created``: reply id -> when
     its answer was kept first, by the wall clock."""
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class History:
         self.calls: dict[str, Call] = {}
         self.receipts: list[Receipt] = []
         self.intents: dict[str, Intent] = {}
-        self.announced: Counter[str] = Counter()
+        self.announced: defaultdict[str, list[str]] = defaultdict(list)
         self.refused: set[str] = set()
         self.kept: list[Kept] = []
         self.created: dict[str, float] = {}
@@ -119,7 +119,7 @@ class History:
     def acknowledge(self, record: Intent | Receipt) -> None:
         if isinstance(record, Intent):
             self.intents[record.id] = record
-            self.announced[record.id] += 1
+            self.announced[record.id].append(record.target)
         else:
             self.receipts.append(record)
             self._note(record.id[-6:], record.served, record.ending, record.status, record.spent.pico, record.model)

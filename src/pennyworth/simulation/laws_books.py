@@ -12,6 +12,9 @@ from pennyworth.outcome import AttemptNote, Receipt
 from pennyworth.simulation.history import Asked, Call
 from pennyworth.simulation.laws import Broken, Evidence
 
+_Whose = tuple[str, str]
+"""A scope, "" for anybody's, and a target."""
+
 _SEEN_WHOLE = ("complete", "length", "filtered", "tools")
 _NEVER_SENT = ("no connection", "connecting timed out")
 _FREE = ("coalesced", "exact", "normalised", "stale")
@@ -20,20 +23,26 @@ _FREE = ("coalesced", "exact", "normalised", "stale")
 def books(evidence: Evidence) -> Iterator[Broken]:
     history = evidence.history
     booked: Counter[str] = Counter()
-    nameless = 0
+    nameless: Counter[_Whose] = Counter()
     for receipt in history.receipts:
         yield from _adds_up(receipt)
         for attempt in receipt.attempts:
             booked[attempt.provider_request_id] += 1
-            if not attempt.provider_request_id:
-                unknown = attempt.ending == "unknown"  # one note for all the calls that a dead process had announced
-                nameless += history.announced[receipt.id] if unknown else not attempt.fault.startswith(_NEVER_SENT)
+            if attempt.ending == "unknown":  # one note for all the calls that a dead process had announced
+                nameless.update(_whose(evidence, receipt.scope, target) for target in history.announced[receipt.id])
+            elif not attempt.provider_request_id:
+                nameless[_whose(evidence, receipt.scope, attempt.target)] += not attempt.fault.startswith(_NEVER_SENT)
             elif (call := history.calls.get(attempt.provider_request_id)) is None:
                 yield Broken("books are the bill", 0, f"{receipt.id}: {attempt.provider_request_id} is on no bill")
             else:
                 yield from _as_billed(receipt, attempt, call)
     yield from _all_booked(evidence, booked, nameless)
     yield from _in_total(evidence)
+
+
+def _whose(evidence: Evidence, scope: str, target: str) -> _Whose:
+    """Where credentials are forwarded, scopes are hashes of them that nobody else can compute."""
+    return ("" if evidence.scene.forwards else scope), target
 
 
 def _adds_up(receipt: Receipt) -> Iterator[Broken]:
@@ -63,16 +72,23 @@ def _as_billed(receipt: Receipt, attempt: AttemptNote, call: Call) -> Iterator[B
         yield Broken("books are the bill", 0, f"{what}: its usage was told, and booked is an estimate")
 
 
-def _all_booked(evidence: Evidence, booked: Counter[str], nameless: int) -> Iterator[Broken]:
-    """A call whose reply never began has no id on our side: as many of ours as there are of theirs, at least."""
+def _all_booked(evidence: Evidence, booked: Counter[str], nameless: Counter[_Whose]) -> Iterator[Broken]:
+    """A call whose reply never began has no id on our side: for each target and tenant as many of ours as there are of
+    theirs, at least. (A call that broke on its way was never theirs.)"""
     for request_id, times in booked.items():
         if request_id and times > 1:
             yield Broken("books are the bill", 0, f"{request_id} is booked {times} times")
-    unbooked = [call for call in evidence.history.calls.values() if not booked[call.id]]
-    lost = len(evidence.history.refused)
-    if len(unbooked) > nameless + 2 * lost:
-        few = ", ".join(f"{call.id} ({call.fault or 'no fault'})" for call in unbooked[:5])
-        yield Broken("books are the bill", 0, f"{len(unbooked)} calls on no receipt, {nameless} receipts without id: {few}")
+    if evidence.history.refused:
+        return  # what the disk would not take is on no receipt
+    unbooked: dict[_Whose, list[Call]] = {}
+    for call in evidence.history.calls.values():
+        if not booked[call.id]:
+            unbooked.setdefault(_whose(evidence, call.tenant, f"{call.provider}/{call.model}"), []).append(call)
+    for whose, calls in unbooked.items():
+        if len(calls) > nameless[whose]:
+            few = ", ".join(f"{call.id} ({call.fault or 'no fault'})" for call in calls[:5])
+            told = f"{len(calls)} calls of {' at '.join(whose)} on no receipt, {nameless[whose]} receipts without id: {few}"
+            yield Broken("books are the bill", 0, told)
 
 
 def _in_total(evidence: Evidence) -> Iterator[Broken]:
