@@ -38,16 +38,24 @@ MUTANTS = (
         "decide/cacheable.py",
         'return f"the reply is not whole: {outcome.fault}" if outcome.fault else ""',
         'return ""',
-        (('case "complete" | "tools":', 'case "complete" | "tools" | "cut":'), ("if finish.lower() not in _TERMINAL:", "if False:")),
+        (
+            ('case "complete" | "tools":', 'case "complete" | "tools" | "cut":'),
+            ("if finish.lower() not in _TERMINAL:", "if False:"),
+        ),
     ),
     Mutant(
         "length counts as complete",
         "decide/cacheable.py",
         'case "complete" | "tools":',
         'case "complete" | "tools" | "length":',
-        (('{"stop", "eos"', '{"length", "stop", "eos"'), ('        case "length":\n            return "the reply was cut off at its length limit"\n', "")),
+        (
+            ('{"stop", "eos"', '{"length", "stop", "eos"'),
+            ('        case "length":\n            return "the reply was cut off at its length limit"\n', ""),
+        ),
     ),
-    Mutant("cut streams end in silence", "engine/relay.py", 'if self._told or flight.outcome.ending != "cut":', "if True:"),
+    Mutant(
+        "cut streams end in silence", "engine/relay.py", 'if self._told or flight.outcome.ending != "cut":', "if True:"
+    ),
     Mutant(
         "no receipt for a follower who leaves",
         "engine/relay.py",
@@ -61,10 +69,30 @@ MUTANTS = (
         "flight = self._shared.get((key, epoch)) or next(iter(self._shared.values()), None)",
     ),
     Mutant("purges do not reach kept answers", "view.py", "if not self.purges and not self.older_than_s:", "if True:"),
-    Mutant("flights are joined across purges", "engine/coalesce.py", "self._shared[key, epoch] = flight", "self._shared[key, epoch] = self._shared[key, epoch + 1] = flight"),
-    Mutant("cached tokens at the full price", "engine/books.py", "made.tariff.cost(usage)", "made.tariff.cost(type(usage)(usage.input, usage.output))"),
-    Mutant("estimates pass for metered", "engine/books.py", "output=tokens.estimate_tokens(outcome.text)\n        ), \"estimated\"", "output=tokens.estimate_tokens(outcome.text)\n        ), \"metered\""),
-    Mutant("the end of a flight wakes nobody", "engine/flight.py", "        self.over = True\n        self._wake()", "        self.over = True"),
+    Mutant(
+        "flights are joined across purges",
+        "engine/coalesce.py",
+        "self._shared[key, epoch] = flight",
+        "self._shared[key, epoch] = self._shared[key, epoch + 1] = flight",
+    ),
+    Mutant(
+        "cached tokens at the full price",
+        "engine/books.py",
+        "made.tariff.cost(usage)",
+        "made.tariff.cost(type(usage)(usage.input, usage.output))",
+    ),
+    Mutant(
+        "estimates pass for metered",
+        "engine/books.py",
+        'output=tokens.estimate_tokens(outcome.text)\n        ), "estimated"',
+        'output=tokens.estimate_tokens(outcome.text)\n        ), "metered"',
+    ),
+    Mutant(
+        "the end of a flight wakes nobody",
+        "engine/flight.py",
+        "        self.over = True\n        self._wake()",
+        "        self.over = True",
+    ),
     Mutant("no intent before a call", "engine/sending.py", "        self._books.intend(self._p, self._target)\n", ""),
     Mutant(
         "a connection with an unread reply is used again",
@@ -72,18 +100,79 @@ MUTANTS = (
         "            and reply.whole\n            and reply.reusable\n            and not reply.pieces\n",
         "",
     ),
-    Mutant("what the provider saw is sent again", "upstreams/unseen.py", "return known is not None and known[2] == self._acknowledged", "return True"),
-    Mutant("expired answers are given", "engine/lookup.py", "if lifetime.fresh(kept, p.request.directives, p.view.wall_s):", "if True:"),
-    Mutant("no-store is not heard", "decide/cacheable.py", "    if request.directives.no_store:\n        return _NO_STORE\n", ""),
-    Mutant("the last byte before the receipt", "engine/sending.py", "        self._landed = True\n        self._land(sent)\n        self._release()", "        self._landed = True\n        self._release()\n        self._land(sent)"),
-    Mutant("the kill switch is not asked", "engine/triage.py", "enabled = plan.enabled and control.enabled", "enabled = True"),
-    Mutant("a retry after content", "engine/courier.py", "again = found.retry and self._flight.wanted and not self._flight.fed", "again = found.retry and self._flight.wanted", (("            found = fault.judge(sent.outcome)", "            found = fault.judge(sent.outcome._replace() if False else __import__('msgspec').structs.replace(sent.outcome, began=False))"),)),
-    Mutant("a fallback is kept as the asked model's", "decide/cacheable.py", 'or ("" if target_is_primary else "a fallback', 'or ("" if True else "a fallback'),
-    Mutant("a hedge's loser is not booked", "engine/sending.py", '            self._note(msgspec.structs.replace(outcome, ending="outrun", broke="cancelled"))\n', ""),
+    Mutant(
+        "what the provider saw is sent again",
+        "upstreams/unseen.py",
+        "return known is not None and known[2] == self._acknowledged",
+        "return True",
+    ),
+    Mutant(
+        "expired answers are given",
+        "engine/lookup.py",
+        "if lifetime.fresh(kept, p.request.directives, p.view.wall_s):",
+        "if True:",
+    ),
+    Mutant(
+        "no-store is not heard",
+        "decide/cacheable.py",
+        "    if request.directives.no_store:\n        return _NO_STORE\n",
+        "",
+    ),
+    Mutant(
+        "the last byte before the receipt",
+        "engine/sending.py",
+        "        self._landed = True\n        self._land(sent)\n        self._release()",
+        "        self._landed = True\n        self._release()\n        self._land(sent)",
+    ),
+    Mutant(
+        "the kill switch is not asked",
+        "engine/triage.py",
+        "enabled = plan.enabled and control.enabled",
+        "enabled = True",
+    ),
+    Mutant(
+        "a retry after content",
+        "engine/courier.py",
+        "again = found.retry and self._flight.wanted and not self._flight.fed",
+        "again = found.retry and self._flight.wanted",
+        (
+            (
+                "            found = fault.judge(sent.outcome)",
+                "            found = fault.judge(sent.outcome._replace() if False else __import__('msgspec').structs.replace(sent.outcome, began=False))",
+            ),
+        ),
+    ),
+    Mutant(
+        "a fallback is kept as the asked model's",
+        "decide/cacheable.py",
+        'or ("" if target_is_primary else "a fallback',
+        'or ("" if True else "a fallback',
+    ),
+    Mutant(
+        "a hedge's loser is not booked",
+        "engine/sending.py",
+        '            self._note(msgspec.structs.replace(outcome, ending="outrun", broke="cancelled"))\n',
+        "",
+    ),
     Mutant("room at a target is never given back", "engine/courier.py", "            health.leave()\n", ""),
-    Mutant("the loser of a race goes on talking", "engine/sending.py", "        if not self._held or not (self._began or self._claim()):", "        if not self._held:"),
-    Mutant("a leader who leaves in the second look is forgotten", "engine/pilot.py", "except asyncio.CancelledError:  # by Flight.abort, which", "except ZeroDivisionError:  # by Flight.abort, which"),
-    Mutant("exchanges are not closed", "engine/sending.py", "            if exchange is not None:\n                exchange.close()", "            pass"),
+    Mutant(
+        "the loser of a race goes on talking",
+        "engine/sending.py",
+        "        if not self._held or not (self._began or self._claim()):",
+        "        if not self._held:",
+    ),
+    Mutant(
+        "a leader who leaves in the second look is forgotten",
+        "engine/pilot.py",
+        "except asyncio.CancelledError:  # by Flight.abort, which",
+        "except ZeroDivisionError:  # by Flight.abort, which",
+    ),
+    Mutant(
+        "exchanges are not closed",
+        "engine/sending.py",
+        "            if exchange is not None:\n                exchange.close()",
+        "            pass",
+    ),
 )
 
 
@@ -126,7 +215,10 @@ def main() -> int:
             continue
         found = try_one(mutant, chosen.requests, chosen.seed)
         alive += not found.law
-        print(f"{mutant.name}: " + (f"{found.requests:,} requests; {found.law[:150]}" if found.law else "NOT FOUND"), flush=True)
+        print(
+            f"{mutant.name}: " + (f"{found.requests:,} requests; {found.law[:150]}" if found.law else "NOT FOUND"),
+            flush=True,
+        )
     return 1 if alive else 0
 
 

@@ -147,7 +147,9 @@ async def test_a_redirect_costs_nothing(house: MakeHouse) -> None:
     assert (h.last().spent.pico, h.last().attempts[0].basis) == (0, "none")
 
 
-async def test_a_whole_reply_is_booked_with_the_status_its_caller_got_though_a_stream_had_begun(house: MakeHouse) -> None:
+async def test_a_whole_reply_is_booked_with_the_status_its_caller_got_though_a_stream_had_begun(
+    house: MakeHouse,
+) -> None:
     gate = asyncio.Event()
     h = await house([stream([*chat_events(["a", "b"])[:2], gate, fail("reset")])])
     leader, follower = await h.begin("q", stream=True), await h.begin("q")

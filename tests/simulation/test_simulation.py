@@ -90,7 +90,9 @@ class AnyFlight(Flights):
     """Lets callers join whatever is under way."""
 
     def find(self, key: Key, epoch: int) -> Flight | None:
-        return super().find(key, epoch) or next((each for each in self.all() if each.shared_under and not each.over), None)
+        return super().find(key, epoch) or next(
+            (each for each in self.all() if each.shared_under and not each.over), None
+        )
 
 
 class Around:

@@ -93,7 +93,12 @@ class Client:
     """Works its way through wishes until there are none left."""
 
     def __init__(
-        self, network: Network, weather: Weather, history: History, wall_s: Callable[[], float], gateway: Callable[[], str]
+        self,
+        network: Network,
+        weather: Weather,
+        history: History,
+        wall_s: Callable[[], float],
+        gateway: Callable[[], str],
     ) -> None:
         """``gateway``: which process serves at present."""
         self._network = network

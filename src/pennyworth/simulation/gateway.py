@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import socket
 from collections.abc import Callable
-from random import Random
 from typing import cast
 
 from pennyworth.assemble import Runtime
@@ -14,9 +14,10 @@ from pennyworth.server.worker import Stop, Worker
 from pennyworth.simulation.client import GATEWAY
 from pennyworth.simulation.history import History
 from pennyworth.simulation.network import Address, Network
-from pennyworth.simulation.parts import Disk, Faults, Fittings, parts_of
+from pennyworth.simulation.parts import Disk, Fittings, parts_of
 from pennyworth.simulation.process import Process
 from pennyworth.simulation.scene import Scene
+from pennyworth.simulation.severity import Severity
 from pennyworth.simulation.weather import Weather
 from pennyworth.view import Control
 
@@ -34,29 +35,28 @@ class Gateway:
         weather: Weather,
         history: History,
         clock: Clock,
-        faults: Faults,
+        severity: Severity,
         fittings: Fittings,
-        *,
-        tiered: bool,
-        deaths: list[tuple[int, int]],
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
-        """``deaths``: how many steps and writes each life lasts; the one after the last is not cut short."""
+        self.process: Process
+        self.runtime: Runtime
+        self.former: list[Process] = []
         self._scene = scene
         self._network = network
         self._weather = weather
         self._history = history
         self._clock = clock
-        self._faults = faults
+        self._severity = severity
         self._fittings = fittings
-        self._tiered = tiered
-        self._deaths = deaths
+        self._loop = loop
+        self._deaths = list(severity.deaths)
         self._disk = Disk()
         self._stop: Stop
         self._serving: asyncio.Task[None]
-        self._supervisor: asyncio.Task[None]
-        self.process: Process
-        self.runtime: Runtime
-        self.former: list[Process] = []
+        self._outside = contextvars.copy_context()
+        self._lives = asyncio.Event()
+        self._closed = False
 
     @property
     def name(self) -> str:
@@ -67,17 +67,16 @@ class Gateway:
     def up(self) -> bool:
         return not self.process.dead
 
-    async def start(self) -> None:
+    async def lives(self) -> None:
+        """Waits for the next life, if it is dead."""
+        await self._lives.wait()
+
+    def start(self) -> None:
         self._begin()
-        self._supervisor = asyncio.get_running_loop().create_task(self._supervise())
 
     async def stop(self) -> None:
         """Drains and closes in order."""
-        self._supervisor.cancel()
-        if self.process.dead:
-            self._bury()
-            self._begin()
-            await asyncio.sleep(0.01)
+        await self.lives()
         self.spare()
         self._stop()
         await asyncio.wait([self._serving], timeout=120.0)
@@ -95,24 +94,29 @@ class Gateway:
         """What an operator changes, done as the admin port does it."""
         self.process.context.run(self.runtime.engine.keeper.change, change)
 
-    async def _supervise(self) -> None:
-        while True:
-            await asyncio.sleep(0.05)
-            if self.process.dead:
-                await asyncio.sleep(_DOWN_S)
-                self._bury()
-                self._begin()
+    def _died(self) -> None:
+        self._lives.clear()
+        self._loop.call_later(_DOWN_S, self._start_again, context=self._outside)
+
+    def _start_again(self) -> None:
+        if not self._closed:
+            self._history.crashes += 1
+            self.former.append(self.process)
+            self._disk.recover(self._history, f"{self.process.name}-0")
+            self._begin()
 
     def _begin(self) -> None:
         death = self._deaths.pop() if self._deaths else (-1, -1)
         self.process = Process(f"w{len(self.former)}", *death)
+        self.process.on_death = self._died
         self._stop = self.process.context.run(Stop)
         self.process.context.run(self._assemble)
+        self._lives.set()
 
     def _assemble(self) -> None:
         name = self.process.name
         parts = parts_of(
-            self.process, self._disk, self._network, self._weather, self._history, self._faults, self._fittings, tiered=self._tiered
+            self.process, self._disk, self._network, self._weather, self._history, self._severity, self._fittings
         )
         self.runtime = Runtime(self._scene.plan, parts, name, self._report, self._clock, run=f"run{len(self.former)}")
         self._fittings.wiring(self.runtime)
@@ -125,19 +129,12 @@ class Gateway:
         finally:
             await runtime.close()
 
-    def _bury(self) -> None:
-        self._history.crashes += 1
-        self.former.append(self.process)
-        self._disk.recover(self._history, f"{self.process.name}-0")
+    def bury(self) -> None:
+        """The end of the episode, whatever still runs."""
+        self._closed = True
+        for process in (*self.former, self.process):
+            process.bury()
 
     def _report(self, part: str, what: str) -> None:
         if "defect" in what and not self.process.dead:
             self._history.troubles.append(f"{part}: {what}")
-
-
-def deaths(chance: Random, lives: int) -> list[tuple[int, int]]:
-    """Some between two steps, most in the middle of one: in a write to the journal, before or after it."""
-    return [
-        (-1, chance.randrange(1, 200)) if chance.random() < 0.7 else (int(chance.random() ** 2 * 20_000), -1)
-        for _ in range(lives)
-    ]

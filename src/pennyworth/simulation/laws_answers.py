@@ -64,7 +64,9 @@ def _right_tenant(asked: Asked, call: Call, evidence: Evidence) -> Iterator[Brok
     expected = evidence.scene.credential(call.provider, wish.tenant)
     if call.tenant != wish.tenant.name or call.credential != expected:
         yield Broken(
-            "right tenant", wish.number, f"{wish.tenant.name} was given the answer {call.id}, which {call.tenant} had asked for"
+            "right tenant",
+            wish.number,
+            f"{wish.tenant.name} was given the answer {call.id}, which {call.tenant} had asked for",
         )
 
 
@@ -73,7 +75,9 @@ def _right_question(asked: Asked, call: Call, receipt: Receipt | None, evidence:
     model, at = wish.question.model, (call.provider, call.model)
     stood_in = at != scene.upstream_of(model)
     if stood_in and not (at in scene.stand_ins(model) and _says(receipt, at)):
-        yield Broken("right model", wish.number, f"{model} was asked, {'/'.join(at)} answered, and the receipt is silent")
+        yield Broken(
+            "right model", wish.number, f"{model} was asked, {'/'.join(at)} answered, and the receipt is silent"
+        )
     wordings = [{**fields, "model": call.model} for fields in wish.question.wordings]
     own = wordings[wish.wording]
     fields = own
@@ -87,7 +91,9 @@ def _right_question(asked: Asked, call: Call, receipt: Receipt | None, evidence:
             yield Broken("right question", wish.number, f"another wording was answered, as {receipt.served}")
     for index, text in enumerate(asked.heard.texts):
         if wrong := _wrong(asked, text, fields, call, index):
-            yield Broken("whole answer", wish.number, f"{call.id} ({call.fault or 'no fault'}), choice {index}: {wrong}")
+            yield Broken(
+                "whole answer", wish.number, f"{call.id} ({call.fault or 'no fault'}), choice {index}: {wrong}"
+            )
 
 
 def _says(receipt: Receipt | None, at: tuple[str, str]) -> bool:
@@ -112,9 +118,13 @@ def _fresh(asked: Asked, call: Call, times: int, evidence: Evidence) -> Iterator
     wish = asked.wish
     sampled = wish.question.sampled and not evidence.scene.route_of(wish.question.model).sampled
     if (sampled or wish.directive in _FRESH) and call.arrived_s < asked.sent_s:
-        yield Broken("fresh answer", wish.number, f"{wish.directive or 'sampled'}, and given {call.id}, asked for before it")
+        yield Broken(
+            "fresh answer", wish.number, f"{wish.directive or 'sampled'}, and given {call.id}, asked for before it"
+        )
     if (sampled or wish.directive == "no-store") and times > 1:
-        yield Broken("fresh answer", wish.number, f"{wish.directive or 'sampled'}, and {call.id} was given {times} times")
+        yield Broken(
+            "fresh answer", wish.number, f"{wish.directive or 'sampled'}, and {call.id} was given {times} times"
+        )
 
 
 def _young(asked: Asked, receipt: Receipt | None, evidence: Evidence) -> Iterator[Broken]:

@@ -47,7 +47,9 @@ def _whose(evidence: Evidence, scope: str, target: str) -> _Whose:
 
 def _adds_up(receipt: Receipt) -> Iterator[Broken]:
     if not balances(receipt):
-        yield Broken("spent + saved", 0, f"{receipt.id}: {receipt.spent} + {receipt.saved} is not {receipt.would_have_cost}")
+        yield Broken(
+            "spent + saved", 0, f"{receipt.id}: {receipt.spent} + {receipt.saved} is not {receipt.would_have_cost}"
+        )
     calls = sum(attempt.spent.pico for attempt in receipt.attempts)
     if receipt.spent.pico != calls + receipt.own.pico:
         yield Broken("spent + saved", 0, f"{receipt.id}: spent {receipt.spent.pico}, its calls come to {calls}")
@@ -62,7 +64,9 @@ def _as_billed(receipt: Receipt, attempt: AttemptNote, call: Call) -> Iterator[B
     if attempt.basis == "metered" and line.billed and attempt.spent.pico != line.amount_pico:
         yield Broken("books are the bill", 0, f"{what}: booked {attempt.spent.pico}, billed {line.amount_pico}")
     if attempt.status >= 300 and attempt.spent:
-        yield Broken("books are the bill", 0, f"{what}: {attempt.status} is no reply, and {attempt.spent.pico} are booked for it")
+        yield Broken(
+            "books are the bill", 0, f"{what}: {attempt.status} is no reply, and {attempt.spent.pico} are booked for it"
+        )
     waived = call.fault in ("cut", "body_cut")  # the provider told the usage, and does not charge for what it broke
     if attempt.basis == "metered" and not (line.billed or waived) and attempt.ending in _SEEN_WHOLE:
         yield Broken("books are the bill", 0, f"{what}: booked as metered, billed nothing")
@@ -123,6 +127,6 @@ def _usage_told(asked: Asked, call: Call) -> Iterator[Broken]:
         if told is not None:
             yield Broken("usage as asked", asked.wish.number, "usage came that was not asked for")
     elif not call.silent and told != (line.usage.input, line.usage.output):
-        yield Broken("usage as asked", asked.wish.number, f"usage {told}, billed {line.usage.input}, {line.usage.output}")
-
-
+        yield Broken(
+            "usage as asked", asked.wish.number, f"usage {told}, billed {line.usage.input}, {line.usage.output}"
+        )

@@ -65,12 +65,18 @@ def _each(evidence: Evidence) -> Iterator[Broken]:
     silent = [asked for asked in history.asked if not asked.receipt]
     lost = [asked for asked in silent if asked.handed_over and asked.wish.tag and not tagged[asked.wish.tag]]
     for asked in lost[refusals:]:
-        yield Broken("one receipt", asked.wish.number, f"its client {'left' if asked.left else 'was cut off'}; no receipt")
+        yield Broken(
+            "one receipt", asked.wish.number, f"its client {'left' if asked.left else 'was cut off'}; no receipt"
+        )
     plain = [asked for asked in silent if not asked.wish.tag]
     least = len([asked for asked in plain if asked.handed_over])
-    nameless = [asked for asked in silent if asked.wish.tag and not tagged[asked.wish.tag]]  # it went before its head was in
+    nameless = [
+        asked for asked in silent if asked.wish.tag and not tagged[asked.wish.tag]
+    ]  # it went before its head was in
     if not least <= len(nobodys) <= len(plain) + len(nameless):
-        yield Broken("one receipt", 0, f"{least} to {len(plain)} requests came in whose clients left; {len(nobodys)} receipts")
+        yield Broken(
+            "one receipt", 0, f"{least} to {len(plain)} requests came in whose clients left; {len(nobodys)} receipts"
+        )
 
 
 def kept_answers(evidence: Evidence) -> Iterator[Broken]:

@@ -35,8 +35,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.troubles: list[str] = []
         self._now = _START_S
         self._network = network
-        self._ready: Any  # asyncio's own: the queue of what may run, and the heap of timers
-        self._scheduled: Any
+        self._set = 0
+        self._timers: list[tuple[float, int, Any]] = []
+        self._ready: Any  # asyncio's own: what may run, and how many of the timers are cancelled
         self._timer_cancelled_count: int
         network.loop = self
         self.set_exception_handler(self._take_note)
@@ -44,16 +45,24 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:  # type: ignore[override]
+        """Timers of the same moment run in the order in which they were set."""
+        timer = asyncio.TimerHandle(when, callback, args, self, context)
+        timer._scheduled = True  # type: ignore[attr-defined]
+        self._set += 1
+        heapq.heappush(self._timers, (when, self._set, timer))
+        return timer
+
     def _run_once(self) -> None:
         """In place of asyncio's, which asks the operating system what has come."""
-        ready, scheduled = self._ready, self._scheduled
+        ready = self._ready
         if self._timer_cancelled_count > _MANY_CANCELLED:
             self._forget_cancelled()
-            scheduled = self._scheduled
         if not ready:
             self._jump()
-        while scheduled and scheduled[0]._when <= self._now:
-            handle = heapq.heappop(scheduled)
+        timers = self._timers
+        while timers and timers[0][0] <= self._now:
+            handle = heapq.heappop(timers)[2]
             handle._scheduled = False
             if handle._cancelled:
                 self._timer_cancelled_count -= 1
@@ -69,23 +78,17 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 handle._run()
 
     def _jump(self) -> None:
-        scheduled = self._scheduled
-        while scheduled and scheduled[0]._cancelled:
-            heapq.heappop(scheduled)._scheduled = False
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:
+            heapq.heappop(timers)[2]._scheduled = False
             self._timer_cancelled_count -= 1
-        if not scheduled:
+        if not timers:
             raise StuckError("every task waits for another one, and no timer is set")
-        self._now = max(self._now, scheduled[0]._when)
+        self._now = max(self._now, timers[0][0])
 
     def _forget_cancelled(self) -> None:
-        kept = []
-        for handle in self._scheduled:
-            if handle._cancelled:
-                handle._scheduled = False
-            else:
-                kept.append(handle)
-        heapq.heapify(kept)
-        self._scheduled = kept
+        self._timers = [timer for timer in self._timers if not timer[2]._cancelled]
+        heapq.heapify(self._timers)
         self._timer_cancelled_count = 0
 
     def _take_note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
@@ -122,7 +125,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
     async def getaddrinfo(self, *args: Any, **more: Any) -> NoReturn:
         raise NotSimulatedError("a name server")
 
-    def add_signal_handler(self, *args: Any, **more: Any) -> NoReturn:
+    def add_signal_handler(self, *args: Any, **more: Any) -> NoReturn:  # type: ignore[override]
         raise NotSimulatedError("a signal")
 
 

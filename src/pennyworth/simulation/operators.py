@@ -17,9 +17,7 @@ _JUMPS_S = (-7200.0, -3.0, 150.0, 1800.0, 4000.0, 400 * 86400.0)
 
 
 class Operator:
-    def __init__(
-        self, gateway: Gateway, history: History, clock: SimulatedClock, chance: Random, scene: Scene
-    ) -> None:
+    def __init__(self, gateway: Gateway, history: History, clock: SimulatedClock, chance: Random, scene: Scene) -> None:
         self._gateway = gateway
         self._history = history
         self._clock = clock
@@ -72,8 +70,7 @@ class Operator:
         self._gateway.order(invalidate.disable)
         self._done("off", "")
         await asyncio.sleep(self._chance.random() * 2.0)
-        while not self._gateway.up:
-            await asyncio.sleep(0.1)
+        await self._gateway.lives()
         self._gateway.order(invalidate.enable)
         self._done("on", "")
 

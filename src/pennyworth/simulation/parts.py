@@ -24,6 +24,7 @@ from pennyworth.simulation.history import History
 from pennyworth.simulation.network import Network
 from pennyworth.simulation.prices import NoPrices
 from pennyworth.simulation.process import Killed, Process
+from pennyworth.simulation.severity import Faults, Severity
 from pennyworth.simulation.weather import Weather
 from pennyworth.stores.control import MemoryControl
 from pennyworth.stores.memory import MemoryStore
@@ -55,15 +56,6 @@ class Fittings(NamedTuple):
 AS_SHIPPED = Fittings()
 
 
-class Faults(NamedTuple):
-    """How often the parts of a gateway fail, each call by itself; and by how much a store is slow."""
-
-    store: float = 0.0
-    slow_s: float = 0.0
-    journal: float = 0.0
-    control: float = 0.0
-
-
 class Disk:
     """Control row, far store and journal of one deployment."""
 
@@ -85,13 +77,11 @@ def parts_of(
     network: Network,
     weather: Weather,
     history: History,
-    faults: Faults,
+    severity: Severity,
     fittings: Fittings,
-    *,
-    tiered: bool,
 ) -> Parts:
     """The parts of one process. Call it inside that process."""
-    chance = weather.chance
+    chance, faults, tiered = weather.chance, severity.faults, severity.tiered
     near = MemoryStore(_ENTRIES // (3 if tiered else 1), 10**7)
     store: Store = near
     if tiered:

@@ -9,13 +9,13 @@ import asyncio
 import contextlib
 import contextvars
 import warnings
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 _MANY = 2000
 
 
-class Killed(BaseException):  # noqa: N818  # not an error: the end of the world, seen from inside
+class Killed(BaseException):  # not an error: the end of the world, seen from inside
     """Unwinds the step in which its own process was killed."""
 
 
@@ -38,6 +38,7 @@ class Process:
         self.writes_left = writes_left
         self.open: dict[Mortal, None] = {}
         self.tasks: list[asyncio.Task[Any]] = []
+        self.on_death: Callable[[], object] = lambda: None
         self.context = contextvars.copy_context()
         self.context.run(PROCESS.set, self)
 
@@ -67,6 +68,7 @@ class Process:
             for mortal in list(self.open):
                 mortal.cut()
             self.open.clear()
+            self.on_death()
 
     def unfinished(self) -> list[asyncio.Task[Any]]:
         return [task for task in self.tasks if not task.done()]
@@ -77,7 +79,7 @@ class Process:
         for task in self.unfinished():
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             with contextlib.suppress(BaseException), warnings.catch_warnings(action="ignore"):
-                task.get_coro().close()  # type: ignore[union-attr]
+                task.get_coro().close()
 
 
 PROCESS: contextvars.ContextVar[Process | None] = contextvars.ContextVar("process", default=None)

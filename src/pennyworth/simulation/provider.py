@@ -30,7 +30,7 @@ class SimulatedProvider:
         self, name: str, scene: Scene, chance: Random, rate: float, history: History, wall_s: Callable[[], float]
     ) -> None:
         loop = asyncio.get_running_loop()
-        settings = Settings(prices=dict(scene.prices), answer_words=(1, 8), run=name[0], bill_lines=10**6)
+        settings = Settings(prices=scene.prices, answer_words=(1, 8), run=name[0], bill_lines=10**6)
         self.name = name
         self.chance = chance
         self.rate = rate
@@ -222,5 +222,3 @@ class ProviderLine(asyncio.Protocol):
     def _close_if_idle(self) -> None:
         if self._now is None:
             self._transport.close()
-
-

@@ -49,12 +49,16 @@ def run(
     """At least so many requests, in episodes ``seed.0``, ``seed.1`` …"""
     tally = Tally()
     number = 0
-    while tally.requests < requests and not (stop_at_first and tally.failed):
-        episode = play(f"{seed}.{number}", min(REQUESTS, requests - tally.requests), fittings)
-        gc.collect()
-        tally.add(episode)
-        on_episode(episode)
-        number += 1
+    gc.freeze()  # what is there already need not be gone through after every episode
+    try:
+        while tally.requests < requests and not (stop_at_first and tally.failed):
+            episode = play(f"{seed}.{number}", min(REQUESTS, requests - tally.requests), fittings)
+            gc.collect()
+            tally.add(episode)
+            on_episode(episode)
+            number += 1
+    finally:
+        gc.unfreeze()
     return tally
 
 

@@ -40,7 +40,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     plan: Plan
     tenants: list[Tenant]
-    prices: Mapping[str, Mapping[str, str]]
+    prices: dict[str, dict[str, str]]
     forwards: bool
     longest_s: float
 
@@ -67,7 +67,11 @@ def scene(chance: Random, tenants: int) -> Scene:
     people = [Tenant(f"t{i}", f"sk-client-{i}") for i in range(tenants)]
     if not forwards:
         people += [Tenant(f"t{i}", f"sk-second-{i}") for i in range(0, tenants, 4)]
-    keys = () if forwards else tuple(ClientKey(name=t.credential, secret=Secret(t.credential), scope=t.name) for t in people)
+    keys = (
+        ()
+        if forwards
+        else tuple(ClientKey(name=t.credential, secret=Secret(t.credential), scope=t.name) for t in people)
+    )
     longest_s = LIFE_S * chance.choice((1, 2))
     plan = Plan(
         providers=tuple(_provider(name, forwards, chance.choice((0, 0, 5))) for name in PROVIDERS),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextvars import Context
+from itertools import pairwise
 from typing import Any
 
 from pennyworth.simulation.process import Process
@@ -183,7 +184,7 @@ class End(asyncio.Transport):
     def _cut(self, data: bytes) -> list[bytes]:
         marks = sorted(self._chance.randrange(len(data) + 1) for _ in range(self._chance.randrange(self._fate.pieces)))
         edges = [0, *marks, len(data)]
-        return [data[a:b] for a, b in zip(edges, edges[1:], strict=False) if a < b]
+        return [data[a:b] for a, b in pairwise(edges) if a < b]
 
     def _send(self, what: bytes | _Sign) -> None:
         fate = self._fate
