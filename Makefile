@@ -40,7 +40,7 @@ fix: $(READY) ## format, and mend what the linter can mend
 bench: $(READY) ## speed and memory, with method and spread
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(READY) ## what takes longer than a test may: a million requests, long fuzzing
+soak: $(READY) ## what takes longer than a test may: a million requests, a million simulated ones, long fuzzing
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 shape: $(READY) ## longest functions, biggest files, import cycles

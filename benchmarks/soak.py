@@ -1,10 +1,11 @@
-"""What takes longer than a test may: a million requests through one gateway, ten million trials of what reads bytes,
-every recorded stream cut at every byte, ten thousand callers who leave.
+"""What takes longer than a test may: a million requests through one gateway, a million simulated ones, ten million
+trials of what reads bytes, every recorded stream cut at every byte, ten thousand callers who leave.
 
-    .venv/bin/python -m benchmarks.soak [requests] [fuzz] [cuts] [leavers] [--requests N] [--trials N] [--seed N]
+    .venv/bin/python -m benchmarks.soak [requests] [simulated] [fuzz] [cuts] [leavers]
+        [--requests N] [--simulated N] [--trials N] [--seed N]
 
 It ends with 0 only if every reply was good, memory stayed flat and within its limit, the books hold every request and
-exactly the calls that the upstream counted, no trial found anything, no part of a stream passed for the whole, and who left
+exactly the calls that the upstream counted, no simulated request broke a law, no trial found anything, no part of a stream passed for the whole, and who left
 left nothing behind.
 """
 
@@ -15,6 +16,7 @@ import random
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from benchmarks import fuzz, machine, memory, soak_faults
@@ -22,12 +24,13 @@ from benchmarks.load import Job, Result
 from benchmarks.programs import bench
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.outcome import Totals
+from pennyworth.simulation.run import Tally, run, told
 from pennyworth.state_dir import LEDGER
 
 FLAT_MB = 2.0
 """Megabytes per 10⁵ requests that count as flat: what the allocator may still spread after L1 has filled."""
 
-PARTS = ("fuzz", "cuts", "leavers", "requests")
+PARTS = ("fuzz", "cuts", "leavers", "simulated", "requests")
 
 _PORTIONS = 4
 _SLOW = {"configuration": 100, "SSE recorder": 4}
@@ -86,6 +89,21 @@ def trials(in_all: int, seed: int) -> list[str]:
     return found
 
 
+def simulated(requests: int, seed: str, processes: int = 2) -> list[str]:
+    """The requests in simulated worlds; which episodes broke a law, and how to see them again."""
+    with ProcessPoolExecutor(processes) as pool:
+        shares = [pool.submit(_played, f"{seed}-{share}", requests // processes) for share in range(processes)]
+        tallies = [share.result() for share in shares]
+    served = sum((tally.served for tally in tallies), Counter[str]())
+    asked, calls, deaths = (sum(getattr(each, name) for each in tallies) for name in ("requests", "calls", "crashes"))
+    print(f"simulated: {asked:,} requests, {calls:,} calls, {deaths:,} deaths of the gateway; {served.most_common(8)}")
+    return [told(episode) for tally in tallies for episode in tally.failed]
+
+
+def _played(seed: str, requests: int) -> Tally:
+    return run(seed, requests, on_episode=lambda episode: _show(told(episode)) if episode.broken else None)
+
+
 def _say(mark: memory.Mark, result: Result) -> None:
     rate = result.requests / result.seconds
     _show(f"{mark.requests:,} requests, {mark.resident_mb:.0f} MB, {rate:,.0f}/s, {result.bad} bad")
@@ -111,6 +129,7 @@ def main() -> int:
         "fuzz": lambda: trials(chosen.trials, chosen.seed),
         "cuts": lambda: soak_faults.cuts(_show),
         "leavers": lambda: soak_faults.leavers(chosen.leavers, _show),
+        "simulated": lambda: simulated(chosen.simulated, str(chosen.seed)),
         "requests": lambda: soak(chosen.requests),
     }
     found = [line for part in chosen.parts or PARTS for line in does[part]()]
@@ -124,6 +143,7 @@ def _options() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=(__doc__ or "").split("\n")[0])
     options.add_argument("parts", nargs="*", metavar="PART", type=_part, help=f"of {', '.join(PARTS)}; all, if none")
     options.add_argument("--requests", type=int, default=1_000_000, help="through one gateway")
+    options.add_argument("--simulated", type=int, default=1_000_000, help="requests in simulated worlds")
     options.add_argument("--trials", type=int, default=10_000_000, help="of all readers together")
     options.add_argument("--leavers", type=int, default=10_000, help="callers who leave")
     options.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
