@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import cast
 
 from pennyworth.assemble import Runtime
+from pennyworth.decide import keys
+from pennyworth.plan import Plan
 from pennyworth.ports import Clock
 from pennyworth.server.worker import Stop, Worker
 from pennyworth.simulation.client import GATEWAY
@@ -51,7 +53,7 @@ class Gateway:
         self._fittings = fittings
         self._loop = loop
         self._deaths = list(severity.deaths)
-        self._disk = Disk()
+        self._disk = Disk(scene.people)
         self._stop: Stop
         self._serving: asyncio.Task[None]
         self._outside = contextvars.copy_context()
@@ -66,6 +68,14 @@ class Gateway:
     @property
     def up(self) -> bool:
         return not self.process.dead
+
+    def revoke(self, key: str, now_s: float) -> None:
+        """As the admin port does it: written, and seen by the workers when they look."""
+        self._disk.keybook.change(lambda row: keys.revoke(row, key, now_s))
+
+    def adopt(self, plan: Plan) -> None:
+        """Another configuration, until it dies: the file it starts with is the old one."""
+        self.process.context.run(self.runtime.adopt, plan)
 
     async def lives(self) -> None:
         """Waits for the next life, if it is dead."""

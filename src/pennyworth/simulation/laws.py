@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from pennyworth.simulation.history import Call, History
+from pennyworth.simulation.history import Asked, Call, History
 from pennyworth.simulation.scene import Scene
 
 
@@ -31,6 +31,14 @@ class Evidence(NamedTuple):
 
     def call_of(self, reply_id: str) -> Call | None:
         return self.history.calls.get("req_" + reply_id.removeprefix("chatcmpl-"))
+
+    def revoked(self, asked: Asked) -> bool:
+        """Whether its key had been, when it ended: such a request may be turned away at the door."""
+        key = asked.wish.tenant.key
+        return bool(key) and any(
+            order.what == "revoke" and order.value == key and order.at_s <= asked.ended_s
+            for order in self.history.orders
+        )
 
 
 Law = Callable[[Evidence], Iterator[Broken]]

@@ -14,6 +14,9 @@ from pennyworth.simulation.scene import STALE_S
 
 _HITS = ("exact", "normalised", "stale")
 _ODD = ("malformed", "endless", "tool_calls")
+_SEEN_WITHIN_S = 1.0
+"""Of a revocation, by every worker."""
+
 _FRESH = ("no-cache", "no-store", "max-age=0")
 
 
@@ -23,7 +26,7 @@ def served(evidence: Evidence) -> Iterator[Broken]:
         if not (evidence.quiet or asked.afterwards):
             continue
         unanswerable = asked.wish.directive == "only-if-cached" and asked.status == 504
-        if not (asked.left or asked.heard.complete or unanswerable):
+        if not (asked.left or asked.heard.complete or unanswerable or evidence.revoked(asked)):
             yield Broken("service", asked.wish.number, f"status {asked.status}, {asked.heard.error or 'not complete'}")
 
 
@@ -149,6 +152,12 @@ def _obeys_orders(asked: Asked, call: Call, receipt: Receipt | None, evidence: E
             continue
         if order.what in ("off", "on"):
             off = order.what == "off"
+            continue
+        if order.what == "revoke":
+            if order.value == asked.wish.tenant.key and asked.sent_s > order.at_s + _SEEN_WITHIN_S:
+                yield Broken(
+                    "revoked", asked.wish.number, f"its key {order.value} was, {asked.sent_s - order.at_s:.1f} s before"
+                )
             continue
         selected = {
             "all": True,

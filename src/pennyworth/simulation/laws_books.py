@@ -41,8 +41,9 @@ def books(evidence: Evidence) -> Iterator[Broken]:
 
 
 def _whose(evidence: Evidence, scope: str, target: str) -> _Whose:
-    """Where credentials are forwarded, scopes are hashes of them that nobody else can compute."""
-    return ("" if evidence.scene.forwards else scope), target
+    """Some scopes are hashes that nobody else can compute: those are looked at together."""
+    known = any(tenant.scope == scope for tenant in evidence.scene.people.tenants)
+    return (scope if known else ""), target
 
 
 def _adds_up(receipt: Receipt) -> Iterator[Broken]:
@@ -87,7 +88,9 @@ def _all_booked(evidence: Evidence, booked: Counter[str], nameless: Counter[_Who
     unbooked: dict[_Whose, list[Call]] = {}
     for call in evidence.history.calls.values():
         if not booked[call.id]:
-            unbooked.setdefault(_whose(evidence, call.tenant, f"{call.provider}/{call.model}"), []).append(call)
+            unbooked.setdefault(
+                _whose(evidence, evidence.scene.scope_of(call.tenant), f"{call.provider}/{call.model}"), []
+            ).append(call)
     for whose, calls in unbooked.items():
         if len(calls) > nameless[whose]:
             few = ", ".join(f"{call.id} ({call.fault or 'no fault'})" for call in calls[:5])

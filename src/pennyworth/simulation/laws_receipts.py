@@ -62,7 +62,7 @@ def _each(evidence: Evidence) -> Iterator[Broken]:
         return
     nobodys = [receipt for receipt in history.receipts if receipt.id not in heard and not receipt.tags]
     refusals = len([receipt for receipt in nobodys if receipt.ending == "refused"])
-    silent = [asked for asked in history.asked if not asked.receipt]
+    silent = [asked for asked in history.asked if not asked.receipt and not evidence.revoked(asked)]
     lost = [asked for asked in silent if asked.handed_over and asked.wish.tag and not tagged[asked.wish.tag]]
     for asked in lost[refusals:]:
         yield Broken(
@@ -101,7 +101,7 @@ def _unfit(kept: Kept, evidence: Evidence) -> str:
         return f"it says it is of {answer.target}, {call.provider}/{call.model} gave it"
     if (call.provider, call.model) != evidence.scene.upstream_of(answer.model):
         return f"{answer.target} stood in for {answer.model}"
-    if not evidence.scene.forwards and answer.scope != call.tenant:
+    if (scope := evidence.scene.scope_of(call.tenant)) and answer.scope != scope:
         return f"{call.tenant} had asked for it"
     fields = call.fields
     if fields.get("temperature") and not evidence.scene.route_of(answer.model).sampled:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from random import Random
 
+from msgspec.structs import replace
+
 from pennyworth.decide import invalidate
 from pennyworth.plan import Switch
 from pennyworth.simulation.clock import SimulatedClock
@@ -22,6 +24,8 @@ class Operator:
         self._history = history
         self._clock = clock
         self._chance = chance
+        self._keys = [name for name, _ in scene.people.virtual]
+        self._plans = (scene.plan, replace(scene.plan, digest="another", switches={"coalesced": Switch(30.0)}))
         self._routes = [route.name for route in scene.plan.routes]
         self._loop = asyncio.get_running_loop()
 
@@ -30,7 +34,7 @@ class Operator:
         while True:
             await asyncio.sleep(self._chance.random() * 3.0)
             if self._gateway.up:
-                await self._do(self._chance.randrange(12))
+                await self._do(self._chance.randrange(13))
 
     async def _do(self, drawn: int) -> None:
         chance = self._chance
@@ -51,6 +55,10 @@ class Operator:
                 self._switch()
             case 8 | 9:
                 self._clock.set_by(chance.choice(_JUMPS_S))
+            case 10:
+                self._gateway.adopt(chance.choice(self._plans))
+            case 11:
+                self._revoke()
 
     def _purge(self, by: str, value: str) -> None:
         now_s = self._clock.wall_s()
@@ -65,6 +73,12 @@ class Operator:
             self._purge("key", receipt.key)
         else:
             self._purge("scope", receipt.scope)
+
+    def _revoke(self) -> None:
+        if self._keys and self._chance.random() < 0.3:
+            key = self._keys.pop()
+            self._gateway.revoke(key, self._clock.wall_s())
+            self._done("revoke", key)
 
     async def _kill_switch(self) -> None:
         self._gateway.order(invalidate.disable)

@@ -11,6 +11,7 @@ from random import Random
 from typing import NamedTuple, TypeVar
 
 from pennyworth.assemble import Parts, Runtime
+from pennyworth.decide import keys
 from pennyworth.decide.key import Keyring
 from pennyworth.errors import StoreError
 from pennyworth.ledgers.folder import outcome_unknown
@@ -22,11 +23,13 @@ from pennyworth.request import Key
 from pennyworth.simulation.dialler import SimulatedDialler
 from pennyworth.simulation.history import History
 from pennyworth.simulation.network import Network
+from pennyworth.simulation.people import People
 from pennyworth.simulation.prices import NoPrices
 from pennyworth.simulation.process import Killed, Process
 from pennyworth.simulation.severity import Faults, Severity
 from pennyworth.simulation.weather import Weather
 from pennyworth.stores.control import MemoryControl
+from pennyworth.stores.keybook import MemoryKeyBook
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.stores.tiered import TieredStore
 from pennyworth.upstreams.http import HttpUpstream
@@ -57,11 +60,16 @@ AS_SHIPPED = Fittings()
 
 
 class Disk:
-    """Control row, far store and journal of one deployment."""
+    """Control row, keys, far store and journal of one deployment."""
 
-    def __init__(self) -> None:
+    def __init__(self, people: People) -> None:
         self.control = MemoryControl()
+        self.keybook = MemoryKeyBook()
         self.answers = MemoryStore(_ENTRIES, 10**8)
+        seal = keys.sealer(Keyring(_SECRET))
+        for name, secret in people.virtual:
+            key = keys.made(keys.Wanted(name=name, scope="common"), secret, seal, 1.0)
+            self.keybook.change(lambda row, key=key: keys.create(row, key, ()))  # type: ignore[misc]
 
     def recover(self, history: History, owner: str) -> None:
         """What the ledger's folder does about calls that a dead worker left open."""
@@ -92,6 +100,7 @@ def parts_of(
     return Parts(
         store=WitnessedStore(fittings.store(store), process, history),
         control=fittings.control(ShakyControl(disk.control, chance, faults)),
+        keybook=LastingKeyBook(disk.keybook),
         journal=fittings.journal(journal),
         ledger=MemoryLedger(),
         prices=NoPrices(),
@@ -151,6 +160,17 @@ class ShakyControl:
 
     def close(self) -> None:
         """It outlives the process."""
+
+
+class LastingKeyBook:
+    """A ``KeyBook`` that outlives the process."""
+
+    def __init__(self, book: MemoryKeyBook) -> None:
+        self.read = book.read
+        self.change = book.change
+
+    def close(self) -> None:
+        """It stays open."""
 
 
 class FarStore:

@@ -7,8 +7,9 @@ from random import Random
 
 import msgspec
 
-from pennyworth.plan import ClientKey, Lifetime, Limits, ModelSpec, Persistence, Plan, Provider, Route, Secret
+from pennyworth.plan import Lifetime, Limits, ModelSpec, Persistence, Plan, Provider, Route, Secret
 from pennyworth.sandbox.bill import random_prices
+from pennyworth.simulation.people import People, Tenant, forwarded, with_keys
 from pennyworth.simulation.prices import price_of
 
 MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "assistant", "gpt-4.1-nano")
@@ -27,22 +28,19 @@ _ROUTES = (
 )
 
 
-class Tenant(msgspec.Struct, frozen=True):
-    """Who may share answers among themselves. ``credential``: what this one client shows; a tenant may have several."""
-
-    name: str
-    credential: str
-
-
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
     """``forwards``: each client's own credential goes to the provider, and is its scope. ``longest_s``: no answer is given
     later than that after it was kept."""
 
     plan: Plan
-    tenants: list[Tenant]
+    people: People
     prices: dict[str, dict[str, str]]
     forwards: bool
     longest_s: float
+
+    def scope_of(self, tenant: str) -> str:
+        """As receipts name it; "" where only the gateway can."""
+        return next((each.scope for each in self.people.tenants if each.name == tenant), "")
 
     def upstream_of(self, model: str) -> tuple[str, str]:
         """Provider and the name there, of a model as asked."""
@@ -64,14 +62,7 @@ def scene(chance: Random, tenants: int) -> Scene:
     forwards = chance.random() < 0.25
     called = sorted({_CALLED.get(model, model) for model in MODELS})
     prices = random_prices(chance.randrange(1 << 30), called)
-    people = [Tenant(f"t{i}", f"sk-client-{i}") for i in range(tenants)]
-    if not forwards:
-        people += [Tenant(f"t{i}", f"sk-second-{i}") for i in range(0, tenants, 4)]
-    keys = (
-        ()
-        if forwards
-        else tuple(ClientKey(name=t.credential, secret=Secret(t.credential), scope=t.name) for t in people)
-    )
+    people = forwarded(tenants) if forwards else with_keys(chance, tenants)
     longest_s = LIFE_S * chance.choice((1, 2))
     plan = Plan(
         providers=tuple(_provider(name, forwards, chance.choice((0, 0, 5))) for name in PROVIDERS),
@@ -82,11 +73,12 @@ def scene(chance: Random, tenants: int) -> Scene:
             Lifetime(name="other", ttl_s=LIFE_S, max_s=longest_s),
         ),
         limits=Limits(max_reply_bytes=60_000, drain_s=20.0, stall_timeout_s=60.0),
-        keys=keys,
+        keys=people.keys,
+        teams=people.teams,
         state_dir=":memory:",
         digest="simulated",
     )
-    return Scene(plan=plan, tenants=people, prices=prices, forwards=forwards, longest_s=longest_s)
+    return Scene(plan=plan, people=people, prices=prices, forwards=forwards, longest_s=longest_s)
 
 
 def _provider(name: str, forwards: bool, at_once: int) -> Provider:

@@ -94,7 +94,7 @@ class Stage:
             self.providers.append(provider)
 
     def _wishes(self, asked: list[Question], busy: float, before: int) -> Wishes:
-        return Wishes(self.chance, self.scene.tenants, asked, busy, before)
+        return Wishes(self.chance, self.scene.people.tenants, asked, busy, before)
 
     async def _clients(self, wishes: Wishes, requests: int, number: int) -> None:
         left = iter(range(requests))

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from pennyworth.simulation.scene import MODELS, Tenant
+from pennyworth.simulation.people import Tenant
+from pennyworth.simulation.scene import MODELS
 
 _PARAMETERS: tuple[dict[str, Any], ...] = (
     {},
