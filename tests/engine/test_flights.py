@@ -67,6 +67,22 @@ async def test_the_leader_leaving_ends_nothing_for_the_others_and_his_call_is_bo
     assert "hit" in (await h.ask("q")).cache
 
 
+async def test_a_stream_that_breaks_when_its_leader_has_left_ends_in_an_error_event_for_the_others(
+    house: MakeHouse,
+) -> None:
+    gate = asyncio.Event()
+    h = await house([stream([*chat_events(["a", "b"])[:2], gate, fail("reset")])])
+    leader, follower = await h.begin("q", stream=True), await h.begin("q", stream=True)
+    assert isinstance(leader, Relay)
+    await leader.reply()
+    leader.close()
+    gate.set()
+    heard = await hear(follower)
+    assert b'"error"' in heard.body
+    assert b"[DONE]" not in heard.body
+    assert sorted(receipt.ending for receipt in h.receipts()) == ["caller_left", "cut"]
+
+
 async def test_the_last_caller_leaving_closes_the_call_and_books_an_estimate(house: MakeHouse) -> None:
     gate = asyncio.Event()
     events = chat_events(["some words that were generated"], usage=(9, 2))

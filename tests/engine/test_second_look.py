@@ -19,6 +19,7 @@ from pennyworth.plan import Plan, Provider
 from pennyworth.prices.genai import GenaiPrices
 from pennyworth.request import Caller, Key
 from pennyworth.stores.control import MemoryControl
+from pennyworth.stores.keybook import MemoryKeyBook
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.testing.scripted import ScriptedUpstream, chat_json, reply
 from pennyworth.wire import chat
@@ -56,6 +57,7 @@ async def looking() -> AsyncIterator[tuple[Runtime, Relay, MemoryLedger]]:
     parts = Parts(
         store=store,
         control=MemoryControl(),
+        keybook=MemoryKeyBook(),
         journal=MemoryJournal(ledger),
         ledger=ledger,
         prices=GenaiPrices(60),

@@ -189,7 +189,8 @@ class Sending:
         if self._began or self._broke:
             long = self._size if self._let_go else 0
             outcome = msgspec.structs.replace(outcome, began=self._began, broke=self._broke or "", long=long)
-        if fault and self._p.left and not self._flight.aborted:
+        # Others may be reading on when the leader has left.
+        if fault and not (self._flight.wanted or self._flight.aborted):
             return msgspec.structs.replace(outcome, ending="caller_left")
         if outcome.ending == "error":
             return msgspec.structs.replace(outcome, raw=self._struck(outcome.raw))

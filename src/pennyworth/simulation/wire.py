@@ -163,9 +163,9 @@ class End(asyncio.Transport):
 
     def cut(self) -> None:
         """Its process has died: it is closed, and nobody is told here."""
+        self._leave_process()
         if not self.lost:
             self.lost = self._closing = True
-            self._leave_process()
             self._drop_unsent()
             self._send(_RST if self._chance.random() < 0.5 else _FIN)
 
