@@ -168,6 +168,33 @@ MUTANTS = (
         "except ZeroDivisionError:  # by Flight.abort, which",
     ),
     Mutant(
+        "a leader's leaving silences a break for the others",
+        "engine/sending.py",
+        "if fault and not (self._flight.wanted or self._flight.aborted):",
+        "if fault and self._p.left and not self._flight.aborted:",
+    ),
+    Mutant(
+        "a redirect is booked as a reply", "engine/books.py", "outcome.status >= 300 or", "outcome.status >= 400 or"
+    ),
+    Mutant(
+        "a receipt with another caller's status",
+        "engine/relay.py",
+        "fed = flight.fed and self._p.request.stream",
+        "fed = flight.fed",
+    ),
+    Mutant(
+        "revoked keys are not looked for",
+        "engine/tenancy.py",
+        "if keys is not self._keys and keys != self._keys:",
+        "if False:",
+    ),
+    Mutant(
+        "an end user's answers are the whole key's",
+        "decide/scope.py",
+        'scope=f"{caller.narrow}:{caller.client}:{digits}"',
+        'scope=f"{caller.narrow}:{caller.client}"',
+    ),
+    Mutant(
         "exchanges are not closed",
         "engine/sending.py",
         "            if exchange is not None:\n                exchange.close()",
