@@ -133,14 +133,8 @@ MUTANTS = (
     Mutant(
         "a retry after content",
         "engine/courier.py",
-        "again = found.retry and self._flight.wanted and not self._flight.fed",
-        "again = found.retry and self._flight.wanted",
-        (
-            (
-                "            found = fault.judge(sent.outcome)",
-                "            found = fault.judge(sent.outcome._replace() if False else __import__('msgspec').structs.replace(sent.outcome, began=False))",
-            ),
-        ),
+        "again = fault.judge(sent.outcome).retry and errand.flight.wanted and not errand.flight.fed",
+        "again = sent.outcome.broke == 'reset' and errand.flight.wanted",
     ),
     Mutant(
         "a fallback is kept as the asked model's",
@@ -204,10 +198,11 @@ MUTANTS = (
 
 
 class Found(NamedTuple):
-    """``law``: the first that broke; "" when none did in so many requests."""
+    """``law``: the first that broke; "" when none did in so many requests. ``trouble``: why it could not be tried."""
 
     requests: int
     law: str
+    trouble: str = ""
 
 
 def try_one(mutant: Mutant, requests: int, seed: str) -> Found:
@@ -218,7 +213,7 @@ def try_one(mutant: Mutant, requests: int, seed: str) -> Found:
         text = file.read_text(encoding="utf-8")
         for old, new in ((mutant.old, mutant.new), *mutant.more):
             if text.count(old) != 1:
-                raise ValueError(f"{mutant.name}: its place in {mutant.file} is there {text.count(old)} times")
+                return Found(0, "", f"its place in {mutant.file} is there {text.count(old)} times: write it anew")
             text = text.replace(old, new)
         file.write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "pennyworth.simulation", "--seed", seed, "--requests", str(requests)]
@@ -226,7 +221,7 @@ def try_one(mutant: Mutant, requests: int, seed: str) -> Found:
     asked = re.search(r"^([0-9,]+) requests in", ran.stdout, re.MULTILINE)
     law = re.search(r"^  (.+)$", ran.stdout, re.MULTILINE)
     if asked is None:
-        return Found(0, f"it fell: {ran.stderr.strip().splitlines()[-1:]}")
+        return Found(0, "", f"it fell: {ran.stderr.strip().splitlines()[-1:]}")
     return Found(int(asked[1].replace(",", "")), law[1] if law else "")
 
 
@@ -242,10 +237,8 @@ def main() -> int:
             continue
         found = try_one(mutant, chosen.requests, chosen.seed)
         alive += not found.law
-        print(
-            f"{mutant.name}: " + (f"{found.requests:,} requests; {found.law[:150]}" if found.law else "NOT FOUND"),
-            flush=True,
-        )
+        told = f"{found.requests:,} requests; {found.law[:150]}" if found.law else found.trouble or "NOT FOUND"
+        print(f"{mutant.name}: {told}", flush=True)
     return 1 if alive else 0
 
 

@@ -138,10 +138,13 @@ fates = st.builds(
     jitter_s=st.sampled_from([0.0, 0.5]),
     pieces=st.integers(1, 6),
     window=st.sampled_from([0, 10, 1 << 16]),
+    breaks_at=st.just(-1),
+    stalls_at=st.sampled_from([-1, 0, 5]),
+    stall_s=st.sampled_from([0.0, 20.0]),
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(fate=fates, writes=st.lists(st.binary(max_size=60), max_size=12))
 def test_what_was_written_before_an_orderly_end_arrives_whole_and_in_order(fate: Fate, writes: list[bytes]) -> None:
     async def talks(network: Network, _: VirtualLoop) -> tuple[Notes, Notes]:
@@ -159,7 +162,7 @@ def test_what_was_written_before_an_orderly_end_arrives_whole_and_in_order(fate:
     assert near.said == ["lost"]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(fate=fates, at=st.integers(0, 40))
 def test_a_wire_that_breaks_gives_no_byte_beyond_the_break_and_tells_both_sides(fate: Fate, at: int) -> None:
     async def talks(network: Network, _: VirtualLoop) -> tuple[Notes, Notes]:
