@@ -141,6 +141,7 @@ MUTANTS = (
         "decide/cacheable.py",
         'or ("" if target_is_primary else "a fallback',
         'or ("" if True else "a fallback',
+        (("        or _by_another(asked, outcome.served_by)\n", ""),),
     ),
     Mutant(
         "a hedge's loser is not booked",
