@@ -10,7 +10,7 @@ from typing import cast
 from pennyworth.simulation.network import Network
 from pennyworth.simulation.weather import Weather
 from pennyworth.simulation.wire import End
-from pennyworth.upstreams.connection import Connection, Origin
+from pennyworth.upstreams.connection import READ_BYTES, Connection, Origin
 
 _INFO = struct.Struct("B23xI92xQQ")
 _ESTABLISHED, _CLOSE_WAIT = 1, 8
@@ -37,9 +37,10 @@ class SimulatedDialler:
         self._network = network
         self._weather = weather
         self._gone = gone
+        self._buffer = memoryview(bytearray(READ_BYTES))
 
     async def dial(self, origin: Origin) -> Connection:
         line = Line()
-        connection = Connection(origin, cast(socket.socket, line), self._gone)
+        connection = Connection(origin, cast(socket.socket, line), self._gone, self._buffer)
         line.end = await self._network.connect(origin.host, connection, self._weather)
         return connection

@@ -247,8 +247,25 @@ class End(asyncio.Transport):
             if not self.lost:  # nobody reads there any more: the kernel says so
                 self._loop.call_soon(self._hear_reset, context=self._context)
             return
-        self.delivered += len(data)
-        peer._protocol.data_received(data)
+        if isinstance(peer._protocol, asyncio.BufferedProtocol):
+            self._fill(peer, peer._protocol, memoryview(data))
+        else:
+            self.delivered += len(data)
+            peer._protocol.data_received(data)
+
+    def _fill(self, peer: End, protocol: asyncio.BufferedProtocol, data: memoryview) -> None:
+        """As much as its buffer takes, as often as it reads; the rest comes when it reads again."""
+        while data and not peer.is_closing():
+            if not peer._reading:
+                self._pending += len(data)
+                self._way.appendleft((self._loop.time(), bytes(data)))
+                return
+            buffer = memoryview(protocol.get_buffer(len(data)))
+            taken = min(len(buffer), len(data))
+            buffer[:taken] = data[:taken]
+            data = data[taken:]
+            self.delivered += taken
+            protocol.buffer_updated(taken)
 
     def _hear_end(self) -> None:
         self.got_fin = True
