@@ -17,6 +17,7 @@ import sys
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks import fuzz, machine, memory, soak_faults
@@ -91,7 +92,7 @@ def trials(in_all: int, seed: int) -> list[str]:
 
 def simulated(requests: int, seed: str, processes: int = 2) -> list[str]:
     """The requests in simulated worlds; which episodes broke a law, and how to see them again."""
-    with ProcessPoolExecutor(processes) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         shares = [pool.submit(_played, f"{seed}-{share}", requests // processes) for share in range(processes)]
         tallies = [share.result() for share in shares]
     served = sum((tally.served for tally in tallies), Counter[str]())

@@ -49,7 +49,7 @@ def severity(chance: Random) -> Severity:
             journal=draw((0.0, 0.0, 0.0, 0.01)),
             control=draw((0.0, 0.1)),
         ),
-        deaths=tuple(_death(chance) for _ in range(draw((0, 0, 2, 6)))),
+        deaths=tuple(_death(chance) for _ in range(draw((0, 0, 3, 10)))),
         tiered=tiered,
     )
 
@@ -57,5 +57,5 @@ def severity(chance: Random) -> Severity:
 def _death(chance: Random) -> tuple[int, int]:
     """Some between two steps, most in the middle of one: in a write to the journal, before or after it."""
     if chance.random() < 0.7:
-        return -1, chance.randrange(1, 200)
+        return -1, chance.randrange(1, 120)
     return int(chance.random() ** 2 * 20_000), -1

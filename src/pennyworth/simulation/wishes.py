@@ -41,6 +41,7 @@ MOMENT = "right now"
 """A question that says so is never kept, by the lifetimes of the scene."""
 
 _FAMILY = 6
+_HERD = 0.5
 _LONG = "The following is known. " * 220
 
 
@@ -121,15 +122,20 @@ class Wishes:
         self._questions = asked
         self._busy = busy
         self._number = before
+        self._asked: tuple[Tenant, Question] | None = None
         self._body = lru_cache(4000)(self._written)
 
     def wish(self) -> Wish:
         chance, busy = self._chance, self._busy
         draw = chance.random
         self._number += 1
-        question = self._questions[int(len(self._questions) * draw() ** 3)]
+        if draw() < _HERD and self._asked is not None:
+            tenant, question = self._asked  # what somebody has just asked: flights have followers
+        else:
+            question = self._questions[int(len(self._questions) * draw() ** 3)]
+            tenant = chance.choice(self._tenants)
+        self._asked = tenant, question
         wording = 0 if draw() < 0.85 else chance.randrange(len(question.wordings))
-        tenant = chance.choice(self._tenants)
         stream = draw() < 0.45
         wants_usage = stream and draw() < 0.4
         half = draw() < busy * 0.1
