@@ -15,11 +15,7 @@ from benchmarks.shape import shape
 from benchmarks.sheet import Cell, Sheet
 from rich.console import Console
 
-<<<<<<< HEAD
-from benchmarks import budgets, fuzz, gateway, hits, keys, machine, outage, overload, soak, streams
-=======
-from benchmarks import fuzz, gateway, hits, keys, machine, mutants, soak
->>>>>>> b6fdb19 (Simulated clients come in herds; gateways die more often)
+from benchmarks import budgets, fuzz, gateway, hits, keys, machine, mutants, outage, overload, soak, streams
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,11 +75,9 @@ def test_answers_filled_in_beforehand_are_hits_of_the_gateway() -> None:
     assert [(row["answers kept"], row["bad"]) for row in sheet.rows] == [(50, 0)]
 
 
-<<<<<<< HEAD
 def test_budgets_are_measured_beside_the_same_gateway_without_them() -> None:
     sheet = budgets.run(rounds=1, seconds=0.1, callers=2)
     assert [(row["request"], row["bad"]) for row in sheet.rows] == [("exact hit", 0), ("pass-through", 0)]
-=======
 def test_a_soak_plays_simulated_worlds(capsys: pytest.CaptureFixture[str]) -> None:
     assert soak.simulated(120, "bench") == []
     assert re.search(r"simulated: \d+ requests, \d+ calls", capsys.readouterr().out)
@@ -93,7 +87,6 @@ def test_a_mutant_is_found_and_one_that_no_longer_fits_says_so() -> None:
     scopeless = mutants.MUTANTS[0]
     assert "tenant" in mutants.try_one(scopeless, 3000, "1").law
     assert "write it anew" in mutants.try_one(scopeless._replace(old="no such text"), 1, "1").trouble
->>>>>>> b6fdb19 (Simulated clients come in herds; gateways die more often)
 
 
 def test_a_soak_balances_the_books(capsys: pytest.CaptureFixture[str]) -> None:
