@@ -13,6 +13,7 @@ from pennyworth.decide.key import Keyring
 from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
 from pennyworth.engine.clock import SystemClock
 from pennyworth.engine.relay import Relay
+from pennyworth.forgetting import Eraser
 from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
 from pennyworth.outcome import Kept
 from pennyworth.plan import Plan, Provider
@@ -48,7 +49,7 @@ class SecondLook(MemoryStore):
 @pytest.fixture
 async def looking() -> AsyncIterator[tuple[Runtime, Relay, MemoryLedger]]:
     """A leader in the middle of its second look."""
-    store, ledger = SecondLook(), MemoryLedger()
+    store, ledger, keyring = SecondLook(), MemoryLedger(), Keyring(b"k" * 32)
     plan = Plan(
         providers=(Provider(name="openai", base_url="http://127.0.0.1:1/v1"),),
         lifetimes=DEFAULT_LIFETIMES,
@@ -62,7 +63,8 @@ async def looking() -> AsyncIterator[tuple[Runtime, Relay, MemoryLedger]]:
         ledger=ledger,
         prices=GenaiPrices(60),
         upstream=ScriptedUpstream(then=reply(json=chat_json("x"))),
-        keyring=Keyring(b"k" * 32),
+        keyring=keyring,
+        eraser=Eraser(keyring, (ledger, store), ledger, lambda: None),
     )
     runtime = Runtime(plan, parts, "w0", lambda part, what: None, SystemClock())
     relay = await runtime.engine.handle(chat.read_request(BODY, {}, Caller("local")))

@@ -14,6 +14,7 @@ from pennyworth.assemble import Parts, Runtime
 from pennyworth.decide import keys
 from pennyworth.decide.key import Keyring
 from pennyworth.errors import StoreError
+from pennyworth.forgetting import Eraser
 from pennyworth.ledgers.folder import outcome_unknown
 from pennyworth.ledgers.memory import MemoryLedger
 from pennyworth.ledgers.segment_book import OpenIntent
@@ -96,16 +97,18 @@ def parts_of(
         loop = asyncio.get_running_loop()
         store = TieredStore(near, FarStore(disk.answers, chance, faults), 0.05, loop.time)
     journal = SimulatedJournal(process, history, chance, faults)
+    ledger, keyring = MemoryLedger(), fittings.keyring(_SECRET)
     upstream = HttpUpstream(dialler=lambda gone: SimulatedDialler(network, weather, gone))
     return Parts(
         store=WitnessedStore(fittings.store(store), process, history),
         control=fittings.control(ShakyControl(disk.control, chance, faults)),
         keybook=LastingKeyBook(disk.keybook),
         journal=fittings.journal(journal),
-        ledger=MemoryLedger(),
+        ledger=ledger,
         prices=NoPrices(),
         upstream=fittings.upstream(upstream),
-        keyring=fittings.keyring(_SECRET),
+        keyring=keyring,
+        eraser=Eraser(keyring, (ledger, near), ledger, lambda: None),
     )
 
 
