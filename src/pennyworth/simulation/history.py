@@ -20,7 +20,8 @@ class Call(msgspec.Struct, kw_only=True):
     """One request as a provider saw it.
 
     Attributes:
-        id: what the provider calls it; its reply says so. ``marked``: the watermark of its answer.
+        id: what the provider calls it; its reply says so. ``shown``: the credential
+            that came with it. ``marked``: the watermark of its answer.
         tenant: whose it is, by the body's ``user`` field, which no key and no watermark depends on.
         fault: what the script made of it. ``silent``: its reply did not tell its usage.
         line: on the bill, once it has ended.
@@ -29,7 +30,7 @@ class Call(msgspec.Struct, kw_only=True):
     provider: str
     id: str
     model: str
-    credential: str
+    shown: str
     marked: str
     tenant: str
     fields: dict[str, Any]

@@ -64,8 +64,8 @@ def _no_silent_end(asked: Asked, call: Call) -> Iterator[Broken]:
 
 def _right_tenant(asked: Asked, call: Call, evidence: Evidence) -> Iterator[Broken]:
     wish = asked.wish
-    expected = evidence.scene.credential(call.provider, wish.tenant)
-    if call.tenant != wish.tenant.name or call.credential != expected:
+    expected = (wish.tenant.name, evidence.scene.credential(call.provider, wish.tenant))
+    if (call.tenant, call.shown) != expected:
         yield Broken(
             "right tenant",
             wish.number,
@@ -84,8 +84,8 @@ def _right_question(asked: Asked, call: Call, receipt: Receipt | None, evidence:
     wordings = [{**fields, "model": call.model} for fields in wish.question.wordings]
     own = wordings[wish.wording]
     fields = own
-    if call.marked != expected_watermark(own, call.credential):
-        others = [typed for typed in wordings if expected_watermark(typed, call.credential) == call.marked]
+    if call.marked != expected_watermark(own, call.shown):
+        others = [typed for typed in wordings if expected_watermark(typed, call.shown) == call.marked]
         if not others:
             yield Broken("right question", wish.number, f"{call.id} answers {call.fields}, asked was {own}")
             return
@@ -109,11 +109,11 @@ def _says(receipt: Receipt | None, at: tuple[str, str]) -> bool:
 def _wrong(asked: Asked, text: str, fields: dict[str, Any], call: Call, index: int) -> str | None:
     heard = asked.heard
     if heard.complete:
-        return check_answer(text, fields, call.credential, choice=index, finish=heard.finishes[index])
+        return check_answer(text, fields, call.shown, choice=index, finish=heard.finishes[index])
     if len(text) < 40 or call.fault in _ODD:  # the mark is cut, or the provider itself says no whole answer
         return None
-    return check_answer(text, fields, call.credential, choice=index) and check_answer(
-        text, fields, call.credential, choice=index, finish="length"
+    return check_answer(text, fields, call.shown, choice=index) and check_answer(
+        text, fields, call.shown, choice=index, finish="length"
     )
 
 

@@ -111,6 +111,6 @@ def _unfit(kept: Kept, evidence: Evidence) -> str:
     for index in range(fields.get("n", 1)):
         if heard.finishes[index] != "stop":
             return f"choice {index} ended as {heard.finishes[index]!r}"
-        if wrong := check_answer(heard.texts[index], fields, call.credential, choice=index):
+        if wrong := check_answer(heard.texts[index], fields, call.shown, choice=index):
             return f"choice {index}: {wrong}"
     return ""

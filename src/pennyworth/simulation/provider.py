@@ -69,7 +69,7 @@ class SimulatedProvider:
             provider=self.name,
             id=f"req_{request_id}",
             model=str(fields.get("model")),
-            credential=credential.removeprefix("Bearer "),
+            shown=credential.removeprefix("Bearer "),
             marked=expected_watermark(fields, credential),
             tenant=str(fields.get("user")),
             fields=fields,
