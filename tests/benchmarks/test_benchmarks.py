@@ -78,6 +78,8 @@ def test_answers_filled_in_beforehand_are_hits_of_the_gateway() -> None:
 def test_budgets_are_measured_beside_the_same_gateway_without_them() -> None:
     sheet = budgets.run(rounds=1, seconds=0.1, callers=2)
     assert [(row["request"], row["bad"]) for row in sheet.rows] == [("exact hit", 0), ("pass-through", 0)]
+
+
 def test_a_soak_plays_simulated_worlds(capsys: pytest.CaptureFixture[str]) -> None:
     assert soak.simulated(120, "bench") == []
     assert re.search(r"simulated: \d+ requests, \d+ calls", capsys.readouterr().out)

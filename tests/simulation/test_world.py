@@ -113,14 +113,12 @@ def test_whoever_waits_for_nobody_is_told() -> None:
         simulated(waits)
 
 
-@pytest.mark.parametrize("what", ["thread", "pool", "names", "socket", "signal"])
+@pytest.mark.parametrize("what", ["thread", "names", "socket", "signal"])
 def test_the_real_world_is_refused(what: str) -> None:
     async def asks(_: Network, loop: VirtualLoop) -> None:
         match what:
             case "thread":
                 loop.call_soon_threadsafe(print)
-            case "pool":
-                await asyncio.to_thread(print)
             case "names":
                 await loop.getaddrinfo("localhost", 80)
             case "socket":
@@ -283,3 +281,16 @@ def test_the_clock_may_be_set_and_never_runs_backwards() -> None:
         return [still - first, later - first, clock.wall_s() - later, clock.mono_ns() / 1e9 - loop.time()]
 
     assert simulated(sets) == pytest.approx([0.0, 40.0, 3600.0, 0.0])
+
+
+def test_work_for_a_thread_is_done_in_a_turn_of_its_own() -> None:
+    async def asks(_: Network, loop: VirtualLoop) -> None:
+        turns: list[str] = []
+        waiting = asyncio.ensure_future(asyncio.to_thread(turns.append, "work"))
+        assert turns == []
+        await waiting
+        assert turns == ["work"]
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(lambda: 1 // 0)
+
+    simulated(asks)

@@ -10,6 +10,7 @@ from typing import cast
 
 from pennyworth.assemble import Runtime
 from pennyworth.decide import keys
+from pennyworth.engine.terms import make_terms
 from pennyworth.plan import Plan
 from pennyworth.ports import Clock
 from pennyworth.server.worker import Stop, Worker
@@ -17,6 +18,7 @@ from pennyworth.simulation.client import GATEWAY
 from pennyworth.simulation.history import History
 from pennyworth.simulation.network import Address, Network
 from pennyworth.simulation.parts import Disk, Fittings, parts_of
+from pennyworth.simulation.prices import NoPrices
 from pennyworth.simulation.process import Process
 from pennyworth.simulation.scene import Scene
 from pennyworth.simulation.severity import Severity
@@ -44,7 +46,7 @@ class Gateway:
         self.process: Process
         self.runtime: Runtime
         self.former: list[Process] = []
-        self._scene = scene
+        self._terms = make_terms(scene.plan, NoPrices())
         self._network = network
         self._weather = weather
         self._history = history
@@ -75,7 +77,7 @@ class Gateway:
 
     def adopt(self, plan: Plan) -> None:
         """Another configuration, until it dies: the file it starts with is the old one."""
-        self.process.context.run(self.runtime.adopt, plan)
+        self.process.context.run(self.runtime.adopt, make_terms(plan, NoPrices(), self._terms))
 
     async def lives(self) -> None:
         """Waits for the next life, if it is dead."""
@@ -126,9 +128,16 @@ class Gateway:
     def _assemble(self) -> None:
         name = self.process.name
         parts = parts_of(
-            self.process, self._disk, self._network, self._weather, self._history, self._severity, self._fittings
+            self.process,
+            self._disk,
+            self._network,
+            self._weather,
+            self._history,
+            self._severity,
+            self._fittings,
+            f"run{len(self.former)}",
         )
-        self.runtime = Runtime(self._scene.plan, parts, name, self._report, self._clock, run=f"run{len(self.former)}")
+        self.runtime = Runtime(self._terms, parts, name, self._report, self._clock)
         self._fittings.wiring(self.runtime)
         self._serving = self.process.spawn(self._serve(self.runtime, Worker(self.runtime, name), self._stop))
 

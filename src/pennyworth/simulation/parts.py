@@ -20,16 +20,17 @@ from pennyworth.ledgers.memory import MemoryLedger
 from pennyworth.ledgers.segment_book import OpenIntent
 from pennyworth.outcome import Intent, Kept, Receipt
 from pennyworth.ports import ControlRow, Journal, Store, StoreUsage, Upstream
+from pennyworth.quotas.memory import MemoryQuotas
 from pennyworth.request import Key
 from pennyworth.simulation.dialler import SimulatedDialler
 from pennyworth.simulation.history import History
 from pennyworth.simulation.network import Network
 from pennyworth.simulation.people import People
-from pennyworth.simulation.prices import NoPrices
 from pennyworth.simulation.process import Killed, Process
 from pennyworth.simulation.severity import Faults, Severity
 from pennyworth.simulation.weather import Weather
 from pennyworth.stores.control import MemoryControl
+from pennyworth.stores.idempotency import MemoryIdempotency
 from pennyworth.stores.keybook import MemoryKeyBook
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.stores.tiered import TieredStore
@@ -88,8 +89,9 @@ def parts_of(
     history: History,
     severity: Severity,
     fittings: Fittings,
+    run: str,
 ) -> Parts:
-    """The parts of one process. Call it inside that process."""
+    """The parts of one process, told from its other lives by ``run``. Call it inside that process."""
     chance, faults, tiered = weather.chance, severity.faults, severity.tiered
     near = MemoryStore(_ENTRIES // (3 if tiered else 1), 10**7)
     store: Store = near
@@ -105,10 +107,12 @@ def parts_of(
         keybook=LastingKeyBook(disk.keybook),
         journal=fittings.journal(journal),
         ledger=ledger,
-        prices=NoPrices(),
         upstream=fittings.upstream(upstream),
         keyring=keyring,
         eraser=Eraser(keyring, (ledger, near), ledger, lambda: None),
+        once=MemoryIdempotency(),
+        accounts=MemoryQuotas(),
+        run=run,
     )
 
 

@@ -14,6 +14,9 @@ class NoPrices:
     def price(self, provider: str, model: str, at_s: float) -> Price | None:
         return None
 
+    def exchange(self, currency: str, at_s: float) -> Decimal | None:
+        return Decimal(1) if currency == "USD" else None
+
     def warnings(self, now_s: float) -> Sequence[str]:
         return ()
 
