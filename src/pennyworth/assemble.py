@@ -20,8 +20,10 @@ from pennyworth.engine.background import Background
 from pennyworth.engine.books import Books, new_run
 from pennyworth.engine.budget_alerts import BudgetAlerts
 from pennyworth.engine.clock import SystemClock
+from pennyworth.engine.courier import Courier
 from pennyworth.engine.engine import Engine
 from pennyworth.engine.keeper import Keeper
+from pennyworth.engine.lessons import Lessons
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.off import NoSimilar
 from pennyworth.engine.once import Once
@@ -113,7 +115,8 @@ class Runtime:
         allowances = Allowances(self.state, self.accounts)
         similar = NoSimilar()
         keeper = Keeper(self.state, parts.store, similar, parts.control, parts.keyring)
-        pilot = Pilot(self.state, parts.upstream, books, lookup, keeper, allowances)
+        courier = Courier(self.state, parts.upstream, books, allowances, Lessons(self.state, self.alerts))
+        pilot = Pilot(self.state, courier, books, lookup, keeper)
         replays = Replays(books)
         once = Once(self.state, parts.once, books, replays, parts.keyring)
         triage = Triage(parts.keyring)
@@ -192,7 +195,7 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
     spec, run = plan.cache, new_run()
     near = MemoryStore(spec.l1_entries, spec.l1_bytes)
     if plan.state_dir == MEMORY:
-        memory = MemoryLedger()
+        memory, once = MemoryLedger(), MemoryIdempotency()
         control, keybook = MemoryControl(), MemoryKeyBook()
         keyring = Keyring(secrets.token_bytes(32))
         return Parts(
@@ -203,8 +206,8 @@ def _parts(plan: Plan, report: Report, worker: str, upstream: Upstream | None) -
             ledger=memory,
             upstream=upstream or HttpUpstream(),
             keyring=keyring,
-            eraser=Eraser(keyring, (memory, near), memory, lambda: None),
-            once=MemoryIdempotency(),
+            eraser=Eraser(keyring, (memory, once, near), memory, lambda: None),
+            once=once,
             accounts=MemoryQuotas(),
             run=run,
         )

@@ -22,9 +22,10 @@ from pennyworth.ledgers.segments import segments_in
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.plan import Plan
 from pennyworth.ports import ControlRow, ErasureBook, Forgets
-from pennyworth.state_dir import ANSWERS, JOURNAL, LEDGER, SEALING, state_dir
+from pennyworth.state_dir import ANSWERS, IDEMPOTENCY, JOURNAL, LEDGER, SEALING, state_dir
 from pennyworth.stores.cover import Marks
 from pennyworth.stores.erasing import AnswersErased, SetAside
+from pennyworth.stores.idempotency_erasing import PromisesErased
 from pennyworth.view import Control
 from pennyworth.whom import Erasure, Sort, Whom
 
@@ -117,5 +118,6 @@ def open_eraser(plan: Plan, keyring: Keyring, ledger: SqliteLedger, folder: Jour
     at = state_dir(plan)
     receipts = ReceiptsErased(at / LEDGER)
     answers = AnswersErased(at / ANSWERS, Marks(keyring.derive(SEALING)))
-    places = (receipts, JournalErased(at / JOURNAL, ledger), SetAside(at / ANSWERS), answers)
+    promises = PromisesErased(at / IDEMPOTENCY)
+    places = (receipts, JournalErased(at / JOURNAL, ledger), SetAside(at / ANSWERS), promises, answers)
     return Eraser(keyring, places, receipts, folder.flush)

@@ -189,7 +189,6 @@ class Idempotency(Protocol):
       ``drop`` takes a promise of this process back: nothing was done. Neither touches one that is finished.
     - A promise past its ``until_s`` is as if it had never been. Bounded: past its limits the oldest results go first,
       which leaves them ``not_kept``; only far beyond that does the oldest finished promise go.
-    - ``forget`` removes all promises and results of a scope, client or end user, and says how many.
     - A result that is not as it was written is ``not_kept``, never another one.
     - All raise ``StoreError`` when the backend is broken, promptly; the engine then refuses, because nobody must pay twice.
     """
@@ -199,8 +198,6 @@ class Idempotency(Protocol):
     def finish(self, key: bytes, result: FirstResult | None) -> None: ...
 
     def drop(self, key: bytes) -> None: ...
-
-    def forget(self, by: Literal["scope", "client", "end_user"], value: str) -> int: ...
 
     def close(self) -> None: ...
 

@@ -1,5 +1,6 @@
 """When a target is left alone, for how long, and who finds out whether it is well again."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,17 +78,26 @@ def test_at_any_time_a_target_is_asked_or_says_when(events: list[tuple[str, floa
 
 def test_a_burst_of_refusals_is_one_cut_and_successes_at_the_limit_raise_it_again() -> None:
     cut = pace.limited(pace.Pace(), 20, None, 20.0, 10.0, 9.0)
-    assert (cut.limit, cut.hold_until_s) == (14.0, 10.25)
-    again = pace.limited(cut, 20, 2.0, 20.0, 10.1, 9.5)
-    assert (again.limit, again.hold_until_s) == (14.0, 12.1)
-    assert pace.limited(again, 14, None, 20.0, 13.0, 12.5).limit == 14 * 0.7
-    grown = again
-    for _ in range(14):
-        grown = pace.succeeded(grown, 14)
-    assert 14.9 < grown.limit < 15.1
-    assert pace.succeeded(again, 3) is again
+    assert (cut.limit, cut.hold_until_s) == (16.0, 0.0)
+    assert pace.limited(cut, 20, 2.0, 20.0, 10.1, 9.5) is cut
+    grown = cut
+    for _ in range(16):
+        grown = pace.succeeded(grown, 16)
+    assert 16.9 < grown.limit < 17.1
+    assert pace.succeeded(cut, 3) is cut
+
+
+def test_too_many_at_once_only_lowers_their_number_and_too_many_a_minute_holds_new_ones_back() -> None:
+    cut = pace.limited(pace.Pace(), 64, 1.0, 20.0, 10.0, 9.9)
+    assert (cut.limit, cut.hold_until_s) == (51.2, 0.0)
+    grown = msgspec.structs.replace(cut, limit=60.0)
+    above = pace.limited(grown, 60, 1.0, 20.0, 20.0, 19.9)
+    assert (above.limit, above.hold_until_s) == (48.0, 0.0)
+    below = pace.limited(above, 48, 1.0, 20.0, 20.5, 20.4)  # refused at as few as were just allowed
+    assert (below.limit, below.hold_until_s) == (48.0 * 0.8, 21.5)
+    assert pace.limited(pace.Pace(), 2, 3.0, 20.0, 10.0, 9.9).hold_until_s == 13.0
 
 
 def test_an_absurd_pause_holds_nobody_back_for_longer_than_is_configured() -> None:
-    assert pace.limited(pace.Pace(), 5, 1e9, 20.0, 10.0, 9.0).hold_until_s == 30.0
+    assert pace.limited(pace.Pace(), 2, 1e9, 20.0, 10.0, 9.0).hold_until_s == 30.0
     assert pace.limited(pace.Pace(), 1, None, 20.0, 10.0, 9.0).limit == 1.0

@@ -16,7 +16,7 @@ from pennyworth.engine.relay import Relay
 from pennyworth.errors import StoreError
 from pennyworth.mac import Mac
 from pennyworth.outcome import AttemptNote, Receipt
-from pennyworth.plan import CacheSpec, Limits, Route
+from pennyworth.plan import CacheSpec, Limits
 from pennyworth.ports import Idempotency
 from pennyworth.request import Caller
 from pennyworth.testing.scripted import chat_events, chat_json, error_json, fail, reply, stream
@@ -276,20 +276,11 @@ async def test_a_flight_that_the_gateway_cuts_off_has_no_known_outcome(house: Ma
     assert again.headers["x-should-retry"] == "false"
 
 
-async def test_hedging_is_off_for_who_must_not_pay_twice(house: MakeHouse) -> None:
-    h = await house([reply(json=chat_json("x"))], routes=(Route(hedge=True),))
-    begun = await h.begin("hi", headers=KEY, **ASKED)
-    assert isinstance(begun, Relay)
-    assert begun._p.route.hedge is False
-    assert (await hear(begun)).status == 200
-
-
 class Broken:
     """A book on a broken disk: the one part of a gateway that must not be passed over in silence."""
 
     def __init__(self, book: Idempotency) -> None:
         self.begin = book.begin
-        self.forget = book.forget
         self.close = book.close
 
     def finish(self, *_: Any) -> None:

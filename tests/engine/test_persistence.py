@@ -159,7 +159,10 @@ async def test_an_account_without_money_is_told_of_once_and_all_its_models_fall_
     for i, model in enumerate(("gpt-4o-mini", "gpt-4o-mini", "gpt-4o")):
         assert (await h.ask(f"q{i}", model=model)).text == "fine"
     assert asked(h) == ["openai/gpt-4o-mini"] + ["other/gpt-4.1"] * 3
-    assert len([trouble for trouble in h.troubles if trouble.startswith("account:")]) == 1
+    for _ in range(200):
+        await asyncio.sleep(0.001)
+    assert len([told for told in h.troubles if told.startswith("alert: the account at openai has no money left")]) == 1
+    assert h.runtime.state.counters.alerts == {"account_exhausted": 1}
 
 
 async def test_a_leaving_caller_ends_a_pause_between_tries(house: MakeHouse) -> None:
@@ -310,6 +313,34 @@ async def test_nothing_is_hedged_unless_the_route_says_so(house: MakeHouse) -> N
     for i in range(30):
         await h.ask(f"warm {i}")
     asking = asyncio.create_task(hear(await h.begin("q")))
+    await asyncio.sleep(0.05)
+    gate.set()
+    assert (await asking).text == "late"
+    assert len(h.upstream.calls) == 31
+
+
+@pytest.mark.parametrize("failure", [fail("reset"), reply(500, json=error_json("oops")), stream([fail("reset")])])
+async def test_a_request_to_be_paid_for_once_is_asked_of_nobody_else_when_it_may_be_paid_for(
+    house: MakeHouse, failure: Entry
+) -> None:
+    h = await house([failure], **CHAIN)
+    assert (await h.ask("q", headers={"idempotency-key": "k1"})).status >= 500
+    assert asked(h) == ["openai/gpt-4o-mini"]
+
+
+@pytest.mark.parametrize("failure", [fail("connect"), reply(429, json=error_json("slow down")), DOWN])
+async def test_what_was_surely_not_paid_for_is_asked_again_even_of_such_a_request(
+    house: MakeHouse, failure: Entry
+) -> None:
+    h = await house([failure] * 3 + [GOOD], **CHAIN)
+    assert (await h.ask("q", headers={"idempotency-key": "k2"})).text == "fine"
+    assert asked(h)[-1] == "other/gpt-4.1"
+
+
+async def test_a_request_to_be_paid_for_once_is_never_hedged(house: MakeHouse) -> None:
+    gate = asyncio.Event()
+    h = await _warmed(house, [reply(json=chat_json("late"), head=gate)])
+    asking = asyncio.create_task(hear(await h.begin("q", headers={"idempotency-key": "k3"})))
     await asyncio.sleep(0.05)
     gate.set()
     assert (await asking).text == "late"

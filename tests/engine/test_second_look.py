@@ -13,13 +13,16 @@ from pennyworth.decide.key import Keyring
 from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
 from pennyworth.engine.clock import SystemClock
 from pennyworth.engine.relay import Relay
+from pennyworth.engine.terms import make_terms
 from pennyworth.forgetting import Eraser
 from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
 from pennyworth.outcome import Kept
 from pennyworth.plan import Plan, Provider
 from pennyworth.prices.genai import GenaiPrices
+from pennyworth.quotas.memory import MemoryQuotas
 from pennyworth.request import Caller, Key
 from pennyworth.stores.control import MemoryControl
+from pennyworth.stores.idempotency import MemoryIdempotency
 from pennyworth.stores.keybook import MemoryKeyBook
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.testing.scripted import ScriptedUpstream, chat_json, reply
@@ -61,12 +64,14 @@ async def looking() -> AsyncIterator[tuple[Runtime, Relay, MemoryLedger]]:
         keybook=MemoryKeyBook(),
         journal=MemoryJournal(ledger),
         ledger=ledger,
-        prices=GenaiPrices(60),
         upstream=ScriptedUpstream(then=reply(json=chat_json("x"))),
         keyring=keyring,
         eraser=Eraser(keyring, (ledger, store), ledger, lambda: None),
+        once=MemoryIdempotency(),
+        accounts=MemoryQuotas(),
+        run="run",
     )
-    runtime = Runtime(plan, parts, "w0", lambda part, what: None, SystemClock())
+    runtime = Runtime(make_terms(plan, GenaiPrices(60)), parts, "w0", lambda part, what: None, SystemClock())
     relay = await runtime.engine.handle(chat.read_request(BODY, {}, Caller("local")))
     assert isinstance(relay, Relay)
     await store.waits.wait()

@@ -185,7 +185,7 @@ def test_forgetting_in_memory_works_too(sandbox: SandboxServer) -> None:
     with GatewayThread(plan_with_admin(Path(":memory:"), sandbox.base_url)) as gateway:
         ids = traces(gateway)
         said = gateway.admin("POST", "/api/v1/forget", {"by": "user", "value": ALICE}).json["forgotten"]
-        assert said["gone"] == {"receipts": 4, "answers": 3}
+        assert said["gone"] == {"receipts": 4, "promises": 0, "answers": 3}
         assert asks(gateway, ALICE, f"{CANARY} 1: what is an umbrella?", "t")["id"] not in ids
         assert gateway.how("what is a hat?", user=BOB) == "exact"
 
@@ -231,12 +231,13 @@ def test_in_words_it_says_what_went_what_is_out_of_reach_and_who_was_forgotten(
     assert run(["forget", "--list", *where]) == 0
     assert "Nobody was forgotten here." in " ".join(capsys.readouterr().out.split())
     assert run(["forget", "--user", ALICE, "--dry-run", *where]) == 0
-    assert "would change 4 receipts, 0 journal, 0 damaged files, 3 answers. Nothing was changed." in " ".join(
-        capsys.readouterr().out.split()
+    assert (
+        "would change 4 receipts, 0 journal, 0 damaged files, 0 promises, 3 answers. Nothing was changed."
+        in " ".join(capsys.readouterr().out.split())
     )
     assert run(["forget", "--user", ALICE, *where]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "4 receipts, 0 journal, 0 damaged files, 3 answers" in said
+    assert "4 receipts, 0 journal, 0 damaged files, 0 promises, 3 answers" in said
     assert "Out of reach: what providers keep of it in their own logs" in said
     assert ALICE not in said
     assert run(["forget", "--list", *where]) == 0

@@ -17,10 +17,13 @@ from pennyworth.ledgers.lines import to_line
 from pennyworth.ledgers.memory import MemoryLedger
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.outcome import Receipt
-from pennyworth.ports import Forgets
+from pennyworth.ports import FirstResult, Forgets, Idempotency, Promise
 from pennyworth.stores.aes import AesCover
 from pennyworth.stores.cover import Cover, Marks
 from pennyworth.stores.erasing import AnswersErased, SetAside
+from pennyworth.stores.idempotency import MemoryIdempotency
+from pennyworth.stores.idempotency_erasing import PromisesErased
+from pennyworth.stores.idempotency_sqlite import SqliteIdempotency
 from pennyworth.stores.memory import MemoryStore
 from pennyworth.stores.sqlite import SqliteStore
 from pennyworth.testing.contract_forgets import ALICE, RECORDS, SHOP, TEAM, WHO, ForgetsContract
@@ -253,3 +256,51 @@ def test_lines_only_get_shorter() -> None:
         for whom in WHO:
             assert len(to_line(emptied(record, whom))) <= len(to_line(record))
             assert isinstance(record, Receipt) is isinstance(emptied(record, whom), Receipt)
+
+
+class TestPromises(ForgetsContract):
+    def fill(self, folder: Path) -> None:
+        book = SqliteIdempotency(folder / "idempotency.db", SECRET)
+        fill_promises(book)
+        book.close()
+
+    def make_place(self, folder: Path) -> Forgets:
+        return PromisesErased(folder / "idempotency.db")
+
+    def test_what_was_promised_is_not_made_a_second_time(self, tmp_path: Path) -> None:
+        self.fill(tmp_path)
+        self.make_place(tmp_path).forget(WHO[0])
+        book = SqliteIdempotency(tmp_path / "idempotency.db", SECRET)
+        states = [book.begin(one, 1.0).state for one in promises()]
+        book.close()
+        assert states == ["not_kept"] * RECORDS + ["done"] * (3 * RECORDS)
+
+
+class TestMemoryPromises(ForgetsContract):
+    def fill(self, folder: Path) -> None:
+        self.book = MemoryIdempotency()
+        fill_promises(self.book)
+
+    def make_place(self, folder: Path) -> Forgets:
+        return getattr(self, "book", MemoryIdempotency())
+
+    def everything(self, folder: Path) -> bytes:
+        return repr([(row.promise, row.result) for row in self.book._rows.values()]).encode()
+
+
+def promises() -> list[Promise]:
+    """Of Alice, of the shop's key, of the team's scope, and of others."""
+    whose = [{"end_user": ALICE}, {"client": SHOP}, {"scope": TEAM}, {"scope": "others"}]
+    return [
+        Promise(key=bytes([place, number]) * 16, seal=b"s" * 32, until_s=1e12, **names)
+        for place, names in enumerate(whose)
+        for number in range(RECORDS)
+    ]
+
+
+def fill_promises(book: Idempotency) -> None:
+    for one in promises():
+        book.begin(one, 0.0)
+        book.finish(
+            one.key, FirstResult(200, "application/json", f"{one.end_user}{one.client}".encode(), "r-1", "openai/m")
+        )

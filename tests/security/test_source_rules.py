@@ -27,7 +27,7 @@ REVIEWED_IN_SQL = {
     "int(busy_s * 1000)": "a number",
     "1000 if checkpoints else 0": "a number",
     "name": "a pragma of ours",
-    "by": "one of three words, a Literal",
+    "column": "of COLUMN, a table of ours",
 }
 """What may stand in a statement besides constants, each looked at by a person. A new one belongs here with its reason."""
 

@@ -26,6 +26,7 @@ FIXED = frozenset(
     [
         "listen.host", "listen.port", "listen.workers", "admin.host", "admin.port", "state_dir",
         "cache.max_entries", "cache.max_bytes", "cache.l1_entries", "cache.l1_bytes", "cache.slow_after",
+        "cache.encrypt",
     ]
 )  # fmt: skip
 """Sockets, processes and stores are made once, at the start."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from pennyworth.decide import fault, retrying
+from pennyworth.decide import fault, once, retrying
 from pennyworth.engine.allowances import Allowances
 from pennyworth.engine.books import Books
 from pennyworth.engine.health import TargetHealth
 from pennyworth.engine.lessons import Lessons
+from pennyworth.engine.passage import Passage
 from pennyworth.engine.race import Race
 from pennyworth.engine.sending import Errand, Sending, Sent
 from pennyworth.engine.state import State
@@ -24,13 +25,15 @@ from pennyworth.ports import Upstream
 class Courier:
     """``carry`` any number of errands at once."""
 
-    def __init__(self, state: State, upstream: Upstream, books: Books, allowances: Allowances) -> None:
+    def __init__(
+        self, state: State, upstream: Upstream, books: Books, allowances: Allowances, lessons: Lessons
+    ) -> None:
         self._state = state
         self._allowances = allowances
         self._upstream = upstream
         self._books = books
         self._now = asyncio.get_running_loop().time
-        self._lessons = Lessons(state, self._now)
+        self._lessons = lessons
 
     async def carry(self, errand: Errand) -> Sent:
         """What stands with this target. A flight that nobody wants any more ends at once."""
@@ -51,6 +54,7 @@ class Courier:
             if sent.outcome.status == 200 and sent.outcome.ending == "complete":
                 return sent
             again = fault.judge(sent.outcome).retry and errand.flight.wanted and not errand.flight.fed
+            again = again and not paid_once(errand.p)
             pause = self._pause(errand, tries, sent) if again else None
             if pause is None or health.rest_s(self._now()) or not health.spend_retry():
                 return sent
@@ -81,7 +85,7 @@ class Courier:
             self._lessons.learn(health, errand, sent, started)
 
     async def _send(self, errand: Errand, health: TargetHealth, why: str) -> Sent:
-        if not errand.p.route.hedge:
+        if not errand.p.route.hedge or errand.p.once:
             return await self._sending(errand, why).run(self._upstream)
         times = health.streams if errand.p.request.stream else health.whole
         race = Race()
@@ -125,6 +129,11 @@ class Courier:
         except asyncio.CancelledError:
             return False
         return errand.flight.wanted
+
+
+def paid_once(p: Passage) -> bool:
+    """A request that is to be paid for once, and may have been: nobody is asked again."""
+    return bool(p.once and p.attempts) and once.may_be_paid(p.attempts[-1])
 
 
 async def _first_good(running: Sequence[asyncio.Future[Sent]]) -> Sent:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
 
 from pennyworth.decide import breaker, fault, pace, retrying
 from pennyworth.decide.breaker import Breaker
 from pennyworth.decide.fault import Fault
 from pennyworth.decide.headroom import headroom
+from pennyworth.engine.alerts import Alerts
 from pennyworth.engine.health import TargetHealth, account_of
 from pennyworth.engine.passage import Passage
 from pennyworth.engine.sending import Errand, Sent
 from pennyworth.engine.state import State
 from pennyworth.plan import Persistence, Target
+
+_TOLD_AGAIN_S = 86400.0
+"""Who was told that an account is used up is told again a day later, if it still is."""
 
 _FAR = 3.0
 """So many times what all but one in twenty replies take."""
@@ -21,9 +25,10 @@ _FAR = 3.0
 class Lessons:
     """``asking`` before a call is made, ``learn`` when it has ended."""
 
-    def __init__(self, state: State, now: Callable[[], float]) -> None:
+    def __init__(self, state: State, alerts: Alerts) -> None:
         self._state = state
-        self._now = now
+        self._alerts = alerts
+        self._now = asyncio.get_running_loop().time
 
     def asking(self, health: TargetHealth, errand: Errand) -> None:
         """In a rest that is over, this call finds out for all others."""
@@ -80,7 +85,7 @@ class Lessons:
         if found.kind == "exhausted":
             self._state.healths.set_account(name, breaker.exhausted(before, self._now()))
             if before.why != "exhausted":
-                self._state.trouble("account", _spent_up(sent.target))
+                self._tell(name, sent.target)
         elif before.resting:
             well = found.kind == "none" and sent.outcome.status
             self._state.healths.set_account(name, breaker.WELL if well else breaker.unknown(before))
@@ -102,6 +107,17 @@ class Lessons:
             health.tokens_left = left.tokens.remaining if left.tokens else None
         if learnt is not health.pace:
             health.set_pace(learnt)
+
+    def _tell(self, account: str, target: Target) -> None:
+        provider = target.provider.name
+        self._alerts.raise_(
+            "account_exhausted",
+            provider,
+            _spent_up(target),
+            {"provider": provider, "model": target.model},
+            once=f"account/{account}",
+            until_s=self._state.clock.wall_s() + _TOLD_AGAIN_S,
+        )
 
 
 def _spent_up(target: Target) -> str:

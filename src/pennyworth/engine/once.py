@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 
-import msgspec
-
 from pennyworth.decide import once
 from pennyworth.decide.admit import Refuse
 from pennyworth.decide.key import Keyring
@@ -67,8 +65,6 @@ class Once:
             self._running[promise.key] = _Running(promise.seal)
             p.once = promise.key
             p.retried = True  # one call for one key: a defect of ours is not mended by another
-            if p.route.hedge:
-                p.route = msgspec.structs.replace(p.route, hedge=False)
             return None
         return self._again(p, found.result) if found.result is not None else _SAID[found.state]
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 
 from pennyworth.decide import trouble
-from pennyworth.engine.allowances import Allowances
 from pennyworth.engine.books import Books
 from pennyworth.engine.coalesce import Flights
-from pennyworth.engine.courier import Courier
+from pennyworth.engine.courier import Courier, paid_once
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
@@ -19,7 +18,6 @@ from pennyworth.engine.passage import Passage
 from pennyworth.engine.sending import Errand, Sent
 from pennyworth.engine.state import State
 from pennyworth.outcome import Ending, Outcome
-from pennyworth.ports import Upstream
 from pennyworth.routing import POLICIES, Seen, falling_back
 from pennyworth.wire.sse import EventSplitter
 
@@ -27,12 +25,10 @@ _OUR_FAULT = Outcome(ending="cut", status=0, fault="the gateway itself failed")
 
 
 class Pilot:
-    def __init__(
-        self, state: State, upstream: Upstream, books: Books, lookup: Lookup, keeper: Keeper, allowances: Allowances
-    ) -> None:
+    def __init__(self, state: State, courier: Courier, books: Books, lookup: Lookup, keeper: Keeper) -> None:
         self._state = state
         self._lookup = lookup
-        self._courier = Courier(state, upstream, books, allowances)
+        self._courier = courier
         self._books = books
         self._keeper = keeper
 
@@ -80,7 +76,7 @@ class Pilot:
         while True:
             errand = Errand(flight, p, send.target, why, deadline, lambda sent: self._land(flight, p, sent))
             seen.append(await self._courier.carry(errand))
-            if not flight.wanted or flight.fed:
+            if not flight.wanted or flight.fed or paid_once(p):
                 return seen[-1]
             if now() >= deadline:
                 return seen[0]  # no time is left for another, who would only be blamed for it

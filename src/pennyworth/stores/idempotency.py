@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hmac
-from typing import Literal
+from collections.abc import Mapping
+
+import msgspec
 
 from pennyworth.ports import FirstResult, Found, Promise
+from pennyworth.whom import Sort, Whom
+
+COLUMN: Mapping[Sort, str] = {"user": "end_user", "client": "client", "scope": "scope"}
+"""By what a promise is found when somebody is to be forgotten."""
 
 _MOST = 100_000
 _MOST_BYTES = 16 * 2**20
@@ -62,11 +68,27 @@ class MemoryIdempotency:
         if row is not None and not row.ended:
             self._remove(key)
 
-    def forget(self, by: Literal["scope", "client", "end_user"], value: str) -> int:
-        found = [key for key, row in self._rows.items() if getattr(row.promise, by) == value]
+    # As a place of which somebody is forgotten.
+
+    place = "promises"
+
+    def count(self, whom: Whom) -> int:
+        return len(self._of(whom))
+
+    def forget(self, whom: Whom) -> int:
+        """The promise stays, without a name and without its result: it must not be paid for a second time."""
+        found = self._of(whom)
         for key in found:
-            self._remove(key)
+            if key in self._kept:
+                self._let_go(key)
+            row = self._rows[key]
+            row.promise = msgspec.structs.replace(row.promise, scope="", client="", end_user="")
         return len(found)
+
+    def _of(self, whom: Whom) -> list[bytes]:
+        if not whom.value:
+            return []  # those without a name are nobody's
+        return [key for key, row in self._rows.items() if getattr(row.promise, COLUMN[whom.by]) == whom.value]
 
     def close(self) -> None:
         """Nothing to close."""

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -30,7 +29,7 @@ from pennyworth.stores.opening import (
     roll_back,
 )
 
-_SCHEMA = Schema(
+SCHEMA = Schema(
     "requests made once",
     0x5057494B,
     (
@@ -76,7 +75,7 @@ class SqliteIdempotency:
         self._most_bytes = most_bytes
         self._decode = msgspec.msgpack.Decoder(FirstResult).decode
         with self._errors(), only_one_process(path):
-            self._db = connect(path, _SCHEMA, _TIMEOUT_S)
+            self._db = connect(path, SCHEMA, _TIMEOUT_S)
         try:
             self._alive = Alive(path.with_suffix(".alive"))
         except StoreError:
@@ -114,10 +113,6 @@ class SqliteIdempotency:
     def drop(self, key: bytes) -> None:
         with self._transaction() as db:
             db.execute("DELETE FROM once WHERE key = ? AND run = ? AND ended = 0", (key, self._alive.run))
-
-    def forget(self, by: Literal["scope", "client", "end_user"], value: str) -> int:
-        with self._transaction() as db:
-            return db.execute(f"DELETE FROM once WHERE {by} = ?", (value,)).rowcount  # noqa: S608 one of three words
 
     def close(self) -> None:
         self._thread.shutdown()

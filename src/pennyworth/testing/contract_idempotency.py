@@ -123,17 +123,6 @@ class IdempotencyContract:
         assert book.begin(promise(keys[1]), NOW).state == "begun"
         book.close()
 
-    @pytest.mark.parametrize("by", ["scope", "client", "end_user"])
-    def test_a_scope_a_client_or_an_end_user_is_forgotten_and_nobody_else(self, book: Idempotency, by: Any) -> None:
-        for number, who in enumerate(["anna", "anna", "berta", ""]):
-            key = bytes([number]) * 32
-            book.begin(promise(key, **{by: who}), NOW)
-            book.finish(key, RESULT)
-        assert book.forget(by, "anna") == 2
-        assert book.forget(by, "anna") == 0
-        states = [book.begin(promise(bytes([number]) * 32), NOW).state for number in range(4)]
-        assert states == ["begun", "begun", "done", "done"]
-
     def test_of_many_who_begin_at_once_one_begins(self, tmp_path: Path) -> None:
         books = [self.make_book(tmp_path) for _ in range(3)] if self.shares else [self.make_book(tmp_path)]
         with ThreadPoolExecutor(len(books)) as threads:
@@ -182,7 +171,6 @@ class IdempotencyContract:
             lambda: book.begin(promise(), NOW),
             lambda: book.finish(promise().key, RESULT),
             lambda: book.drop(promise().key),
-            lambda: book.forget("scope", "anna"),
         )
         for call in calls:
             with pytest.raises(StoreError):
