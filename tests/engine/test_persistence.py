@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pennyworth.engine.relay import Relay
 from pennyworth.ledgers.balance import balances
+from pennyworth.ledgers.lines import from_line
+from pennyworth.outcome import Intent, Receipt
 from pennyworth.plan import Persistence, Provider, Route, Secret
 from pennyworth.testing.scripted import Entry, chat_events, chat_json, error_json, event, fail, reply, stream
 from tests.engine.conftest import AGAIN, MakeHouse, hear
@@ -345,3 +348,18 @@ async def test_a_request_to_be_paid_for_once_is_never_hedged(house: MakeHouse) -
     gate.set()
     assert (await asking).text == "late"
     assert len(h.upstream.calls) == 31
+
+
+async def test_a_crash_in_a_later_call_leaves_word_of_what_the_earlier_ones_have_cost(
+    house: MakeHouse, tmp_path: Path
+) -> None:
+    script = [stream([*chat_events(["x"])[:1], fail("reset")]), STREAM]
+    h = await house(script, persistence=AGAIN, state_dir=str(tmp_path))
+    assert (await h.ask("q", stream=True)).status == 200
+    (segment,) = (tmp_path / "journal").iterdir()
+    first, second, receipt = (from_line(line) for line in segment.read_bytes().splitlines())
+    assert isinstance(first, Intent)
+    assert isinstance(second, Intent)
+    assert isinstance(receipt, Receipt)
+    assert receipt.attempts[0].spent.pico > 0
+    assert second.estimate == first.estimate + receipt.attempts[0].spent

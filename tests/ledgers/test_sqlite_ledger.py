@@ -194,6 +194,19 @@ def test_a_facet_whose_first_receipt_could_not_be_booked_is_booked_with_the_next
     assert by_scope == {"team-a": 1, "team-new": 1, "team-other": 1}
 
 
+@pytest.mark.parametrize("order", [(3, 9), (9, 3)])
+def test_of_a_requests_intents_the_largest_estimate_stands_in_whatever_order_they_come(
+    tmp_path: Path, order: tuple[int, int]
+) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.db")
+    for at, pico in enumerate(order):
+        written = intent("r1", pico=pico)
+        stretch = Stretch("w0-1-000000.jsonl", "w0-1", at, at + 1, [Booked(written, to_line(written))], 0)
+        assert ledger.fold_stretch(stretch)
+    assert [(one.owner, one.intent.estimate.pico) for one in ledger.open_intents()] == [("w0-1", 9)]
+    ledger.close()
+
+
 def test_open_intents_are_those_of_segments_whose_receipt_has_not_come(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.sqlite")
     ledger.fold([intent("nobody's"), intent("seen twice")])

@@ -64,9 +64,11 @@ class Books:
         """Receipt ids sort by time; unique over workers and restarts by the run's random part."""
         return f"r-{int(wall_s * 1000):011x}-{self._run}-{next(self._ids):06x}"
 
-    def intend(self, p: Passage, target: Target) -> None:
-        """Acknowledges that a call is about to be paid for."""
-        spent, basis = self._cost(p, target, Usage(input=_about(p.request)), "estimated")
+    def intend(self, p: Passage, target: Target, calls: int = 1) -> None:
+        """Acknowledges that a call is about to be paid for, the last of so many that are under way for the request; what
+        its earlier calls have cost is in the estimate, since a crash would leave no other word of it."""
+        about, basis = self._cost(p, target, Usage(input=_about(p.request)), "estimated")
+        spent = Money(calls * about.pico + sum([attempt.spent.pico for attempt in p.attempts]))
         caller = p.request.caller
         intent = Intent(
             id=p.id,

@@ -17,6 +17,10 @@ class Race:
         self.winner: Racer | None = None
         self._entered: list[Racer] = []
 
+    @property
+    def size(self) -> int:
+        return len(self._entered)
+
     def enter(self, racer: Racer) -> None:
         self._entered.append(racer)
 

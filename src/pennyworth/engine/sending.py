@@ -94,7 +94,7 @@ class Sending:
         """What came of it, whatever happens; a cancelled call has an outcome too."""
         if self._race is not None:
             self._task = asyncio.current_task()
-        self._books.intend(self._p, self._target)
+        self._books.intend(self._p, self._target, self._race.size if self._race is not None else 1)
         exchange: Exchange | None = None
         fault = ""
         try:

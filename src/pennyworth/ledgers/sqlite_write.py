@@ -54,10 +54,17 @@ _ADD_SAVED = (
 
 _OPEN = "SELECT json_group_array(id) FROM intents"
 _SETTLE = "DELETE FROM intents WHERE id IN (VALUES {rows})"
+_MORE = (
+    "ifnull(json_extract(CAST(excluded.body AS TEXT), '$.estimate.pico'), 0)"
+    " > ifnull(json_extract(CAST(intents.body AS TEXT), '$.estimate.pico'), 0)"
+)
+"""Each call of a request has its intent, whose estimate holds what earlier calls have cost: the largest is the last."""
+
 _NOTE = (
-    "INSERT INTO intents SELECT column1, column2, column3 FROM (VALUES {rows})"
+    "INSERT INTO intents SELECT column1, column2, column3 FROM (VALUES {rows})"  # noqa: S608 our own words
     " WHERE NOT EXISTS (SELECT 1 FROM receipts WHERE id = column1)"
-    " ON CONFLICT DO UPDATE SET owner = excluded.owner WHERE owner = ''"
+    " ON CONFLICT DO UPDATE SET owner = iif(owner = '', excluded.owner, owner),"
+    f" body = iif({_MORE}, excluded.body, body) WHERE owner = '' OR {_MORE}"
 )
 
 
