@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from pennyworth.errors import StoreError
 from pennyworth.stores.cover import Marks
-from pennyworth.stores.opening import ERRORS, connect, in_words, only_one_process, roll_back
+from pennyworth.stores.opening import beside, roll_back
 from pennyworth.stores.removal import CANDIDATE, SOURCE, Candidate, Removal
 from pennyworth.stores.salts import shred
 from pennyworth.stores.schema import SCHEMA, WHOSE, all_of, load_totals
@@ -32,11 +32,11 @@ class AnswersErased:
         self._marks = marks
 
     def count(self, whom: Whom) -> int:
-        with self._open() as db:
+        with beside(self._path, SCHEMA, _WAIT_S) as db:
             return 0 if db is None else int(db.execute(*_theirs(whom, self._marks, "count(*)")).fetchone()[0])
 
     def forget(self, whom: Whom) -> int:
-        with self._open() as db:
+        with beside(self._path, SCHEMA, _WAIT_S) as db:
             if db is None:
                 return 0
             gone = 0
@@ -65,19 +65,6 @@ class AnswersErased:
         with _transaction(db):
             if not db.execute("SELECT EXISTS (SELECT 1 FROM keys WHERE scope = ?)", (mark,)).fetchone()[0]:
                 shred(db, mark)
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection | None]:
-        if not self._path.exists():
-            yield None
-            return
-        try:
-            with only_one_process(self._path):
-                db = connect(self._path, SCHEMA, _WAIT_S)
-            with closing(db):
-                yield db
-        except ERRORS as error:
-            raise StoreError(in_words(error, self._path)) from error
 
 
 class SetAside:

@@ -5,16 +5,12 @@ A promise stays, without a name and without its result: it must not be paid for 
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 
-from pennyworth.errors import StoreError
 from pennyworth.stores.erasing import empty_log
 from pennyworth.stores.idempotency import COLUMN
 from pennyworth.stores.idempotency_sqlite import SCHEMA
-from pennyworth.stores.opening import ERRORS, connect, in_words, only_one_process
+from pennyworth.stores.opening import beside
 from pennyworth.whom import Whom
 
 _WAIT_S = 5.0
@@ -30,7 +26,7 @@ class PromisesErased:
 
     def count(self, whom: Whom) -> int:
         column = COLUMN[whom.by]
-        with self._open() as db:
+        with beside(self._path, SCHEMA, _WAIT_S) as db:
             if db is None or not whom.value:
                 return 0  # those without a name are nobody's
             found = db.execute(f"SELECT count(*) FROM once WHERE {column} = ?", (whom.value,))  # noqa: S608 our own names
@@ -38,7 +34,7 @@ class PromisesErased:
 
     def forget(self, whom: Whom) -> int:
         column = COLUMN[whom.by]
-        with self._open() as db:
+        with beside(self._path, SCHEMA, _WAIT_S) as db:
             if db is None or not whom.value:
                 return 0  # those without a name are nobody's
             gone = db.execute(
@@ -47,16 +43,3 @@ class PromisesErased:
             ).rowcount
             empty_log(db, self._path)
             return gone
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection | None]:
-        if not self._path.exists():
-            yield None
-            return
-        try:
-            with only_one_process(self._path):
-                db = connect(self._path, SCHEMA, _WAIT_S)
-            with closing(db):
-                yield db
-        except ERRORS as error:
-            raise StoreError(in_words(error, self._path)) from error

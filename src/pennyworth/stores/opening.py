@@ -163,3 +163,18 @@ def move_aside(path: Path) -> Path:
     with suppress(FileNotFoundError):
         path.rename(aside)
     return aside
+
+
+@contextmanager
+def beside(path: Path, schema: Schema, wait_s: float) -> Iterator[sqlite3.Connection | None]:
+    """A connection of one's own to a file that others use; ``None`` where there is no file. Raises ``StoreError``."""
+    if not path.exists():
+        yield None
+        return
+    try:
+        with only_one_process(path):
+            db = connect(path, schema, wait_s)
+        with closing(db):
+            yield db
+    except ERRORS as error:
+        raise StoreError(in_words(error, path)) from error
