@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pennyworth.decide import breaker
+from pennyworth.engine.health import TargetHealth
 from pennyworth.engine.relay import Relay
 from pennyworth.ledgers.balance import balances
 from pennyworth.ledgers.lines import from_line
@@ -166,6 +168,29 @@ async def test_an_account_without_money_is_told_of_once_and_all_its_models_fall_
         await asyncio.sleep(0.001)
     assert len([told for told in h.troubles if told.startswith("alert: the account at openai has no money left")]) == 1
     assert h.runtime.state.counters.alerts == {"account_exhausted": 1}
+
+
+async def test_a_hurried_caller_who_was_to_find_out_about_an_account_leaves_it_to_the_next(
+    house: MakeHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "_EXHAUSTED_REST_S", 0.02)
+    h = await house([BROKE, fail("timeout")], then=GOOD)
+    assert (await h.ask("a")).status == 429
+    await asyncio.sleep(0.03)
+    assert (await h.ask("b", headers={"x-pennyworth-timeout": "0.5"})).status == 502
+    assert (await h.ask("c")).text == "fine"
+
+
+async def test_who_has_waited_in_vain_takes_nobodys_place_in_the_queue() -> None:
+    health, spec = TargetHealth("openai/x"), Persistence(max_concurrency=1, max_waiting=1)
+    health.offered(spec)
+    assert health.enter_at_once()
+    assert not await health.enter(spec, 0.001)
+    waiting = asyncio.create_task(health.enter(spec, 30))
+    await asyncio.sleep(0)
+    health.leave()
+    assert await waiting
+    assert (health.under_way, health.seen(0.0).waiting) == (1, 0)
 
 
 async def test_a_leaving_caller_ends_a_pause_between_tries(house: MakeHouse) -> None:

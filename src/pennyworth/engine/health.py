@@ -140,6 +140,7 @@ class TargetHealth:
         finally:
             if not turn.done():
                 turn.cancel()
+                self._queue.remove(turn)  # who has gone takes nobody's place
         return not turn.cancelled()
 
     def leave(self) -> None:
@@ -167,7 +168,7 @@ class TargetHealth:
             target=self.name,
             state=self.breaker.why or ("held" if self.held_s(now_s) else "well"),
             under_way=self.under_way,
-            waiting=sum(not turn.done() for turn in self._queue),
+            waiting=len(self._queue),
             limit=0 if limit == math.inf else int(limit),
             resting_s=round(resting, 3),
             requests_left=self.requests_left,
@@ -181,14 +182,9 @@ class TargetHealth:
 
     def _call_next(self) -> None:
         """Lets in as many as there is room for; comes back when a hold ends."""
-        while self._queue:
-            if self._queue[0].done():
-                self._queue.popleft()
-            elif self._has_room():
-                self.under_way += 1
-                self._queue.popleft().set_result(None)
-            else:
-                break
+        while self._queue and self._has_room():
+            self.under_way += 1
+            self._queue.popleft().set_result(None)
         if self._queue and self._timer is None:
             loop = asyncio.get_running_loop()
             left = self.held_s(loop.time())

@@ -41,13 +41,10 @@ class Lessons:
 
     def learn(self, health: TargetHealth, errand: Errand, sent: Sent | None, started: float) -> None:
         """``sent`` is ``None`` when we failed ourselves. ``started``: by the loop's clock."""
-        if sent is None:
-            health.breaker = breaker.unknown(health.breaker)
+        if sent is None or (sent.outcome.broke == "timeout" and not self._had_time(health, errand, started)):
+            self._learn_nothing(health, errand)
             return
         found, spec = fault.judge(sent.outcome), sent.target.provider.persistence
-        if sent.outcome.broke == "timeout" and not self._had_time(health, errand, started):
-            health.breaker = breaker.unknown(health.breaker)
-            return
         if found.kind != "none" or health.breaker is not breaker.WELL:
             health.breaker = self._breaker(health.breaker, sent, found, spec)
         if found.kind == "exhausted" or self._state.healths.accounts_rest:
@@ -60,6 +57,12 @@ class Lessons:
                 (health.streams, note.first_byte_ms) if sent.outcome.streamed else (health.whole, note.total_ms)
             )
             times.add(took_ms / 1000)
+
+    def _learn_nothing(self, health: TargetHealth, errand: Errand) -> None:
+        """If this call was to find out, another one may: of the target, and of the account."""
+        health.breaker = breaker.unknown(health.breaker)
+        account = account_of(errand.target, errand.p.request.caller)
+        self._state.healths.set_account(account, breaker.unknown(self._state.healths.account(account)))
 
     def _had_time(self, health: TargetHealth, errand: Errand, started: float) -> bool:
         """Whether a reply that did not come in time speaks against its target, not for its caller's hurry: he waited far
