@@ -393,3 +393,12 @@ async def test_somebody_without_limits_is_not_looked_at(house: MakeHouse) -> Non
 
 def provider(name: str = "openai", **more: Any) -> Provider:
     return Provider(name=name, base_url="http://127.0.0.1:1/v1", credential=Secret("sk"), **more)
+
+
+async def test_a_model_asked_beyond_a_keys_rate_still_counts_for_the_tokens_of_its_team(house: MakeHouse) -> None:
+    own = Allowance(requests_per_minute=1, at_limit="downgrade", downgrade_to="gpt-4.1-nano")
+    large = reply(json=chat_json("fine", usage=(80, 10)))
+    h = await house(then=large, **plan(own=own, team=Allowance(tokens_per_minute=100)))
+    assert (await ask(h, "a")).status == 200
+    beyond = await ask(h, "b")
+    assert (beyond.status, b"100 tokens a minute for the team 'search'" in beyond.body) == (429, True)

@@ -44,7 +44,8 @@ class Hold:
     """What a request has set aside, account by account. ``settle`` ends it, once: nothing stays reserved for a request
     that has its receipt.
 
-    ``pico``: money set aside in all. ``rates``: tokens are counted too (not for a model asked because of a rate).
+    ``pico``: money set aside in all. ``rates``: all limits of tokens count; else, for a model asked beyond a limit, those
+    alone whose owner named no other model for this.
     """
 
     __slots__ = ("_parts", "_purse", "pico", "rates")
@@ -62,8 +63,9 @@ class Hold:
         try:
             for limit, holding in self._purse.money:
                 _take(limit, holding, need.pico, lender, taken, short)
-            if self.rates:  # a request larger than the whole rate takes all there is, or it would never be let in
-                for limit, holding in self._purse.tokens:
+            for limit, holding in self._purse.tokens:
+                if self.rates or limit.at_limit != "downgrade":
+                    # A request larger than the whole rate takes all there is, or it would never be let in.
                     _take(limit, holding, min(need.tokens, limit.ceiling), lender, taken, short)
         except BaseException:
             _release(taken)
