@@ -64,7 +64,8 @@ def _output(request: Request, assumed: int) -> int:
 
 
 def _cap(request: Request) -> int | None:
-    """The larger where both fields stand: providers differ in which of them they heed."""
+    """The larger where both fields stand: providers differ in which of them they heed. Nothing is no cap: some refuse
+    it, to some it means that there is none."""
     cap = None
     for name in ("max_completion_tokens", "max_tokens"):
         value = request.fields.get(name)
@@ -74,4 +75,4 @@ def _cap(request: Request) -> int | None:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int | float) and value is not True and 0 <= value < _LARGEST_CAP
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < _LARGEST_CAP
