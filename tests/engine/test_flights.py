@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pennyworth.decide import invalidate
 from pennyworth.engine.relay import Relay
+from pennyworth.engine.terms import make_terms
 from pennyworth.plan import Limits, Route
 from pennyworth.testing.scripted import chat_events, chat_json, error_json, fail, reply, stream
 from tests.engine.conftest import AGAIN, MakeHouse, hear, open_house
@@ -352,3 +354,29 @@ async def _read_some(handled: object, blocks: int) -> None:
             blocks -= 1
     handled.close()
     handled.close()
+
+
+async def test_who_waits_longer_does_not_fail_with_a_hurried_caller(house: MakeHouse) -> None:
+    answer = reply(json=chat_json("worth the wait"))
+    h = await house(then=lambda call: fail("timeout") if 0 < call.within_s < 1 else answer)
+    hurried = await h.begin("q", headers={"x-pennyworth-timeout": "0.5"})
+    patient, as_hurried = await h.begin("q"), await h.begin("q", headers={"x-pennyworth-timeout": "0.5"})
+    heard = [await hear(one) for one in (hurried, patient, as_hurried)]
+    assert [one.status for one in heard] == [502, 200, 200]
+    assert len(h.upstream.calls) == 2
+
+
+async def test_who_comes_after_a_reload_joins_no_call_of_before(house: MakeHouse) -> None:
+    gate = asyncio.Event()
+    h = await house(
+        [reply(500, json=error_json("broken"), head=gate)],
+        then=lambda call: reply(json=chat_json(call.target.model)),
+        routes=(Route(fallbacks=("gpt-4.1",)),),
+    )
+    before = await h.begin("q")
+    await h.upstream.until_calls(1)
+    plan, book = msgspec.structs.replace(h.runtime.state.plan, routes=()), h.runtime.state.terms.rates.book
+    h.runtime.adopt(make_terms(plan, book))
+    after = await h.begin("q")
+    gate.set()
+    assert [(await hear(one)).text for one in (before, after)] == ["gpt-4.1", "gpt-4o-mini"]

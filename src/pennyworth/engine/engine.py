@@ -189,7 +189,7 @@ class Engine:
     def _shared(self, p: Passage) -> Flight | None:
         """A call under way for the very same question."""
         p.shares = p.verdict.share and not p.alone and p.exact is not None and self._allows("coalesced", p, p.exact)
-        flight = self.flights.find(p.exact, p.epoch) if p.shares and p.exact else None
+        flight = self._under_way(p) if p.shares else None
         if flight is not None:
             p.reason = "joined an identical request in flight"
         elif p.verdict.look:
@@ -198,11 +198,18 @@ class Engine:
             p.reason = f"{p.request.model} asked instead: beyond a limit; {p.reason}"
         return flight
 
+    def _under_way(self, p: Passage) -> Flight | None:
+        """One that does for this passage what its own would: on the same terms, and as patient."""
+        flight = self.flights.find(p.exact, p.epoch) if p.exact else None
+        if flight is None or flight.terms is not p.terms or flight.patience_s < p.patience_s:
+            return None
+        return flight
+
     def _lead(self, p: Passage) -> Flight:
         """A new flight with this passage in front; it can be joined from now on."""
         p.leads = True
         key = p.exact if p.shares else None
-        flight = Flight()
+        flight = Flight(p.terms, p.patience_s)
         self.flights.add(flight, key, p.epoch)
         flight.task = asyncio.get_running_loop().create_task(self._pilot.fly(flight, p, self.flights))
         return flight
@@ -213,7 +220,7 @@ class Engine:
         if p.leads or p.retried or p.exact is None or not flight.defective or flight.fed:
             return None
         p.retried = True
-        if (found := self.flights.find(p.exact, p.epoch)) is not None:
+        if (found := self._under_way(p)) is not None:
             return found
         return self._lead(p) if p.purse is None or self._allowances.pay(p) is None else None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from pennyworth.engine.terms import Terms
 from pennyworth.money import Usage
 from pennyworth.outcome import Kept, Outcome, Served
 from pennyworth.plan import Target
@@ -31,13 +32,16 @@ class Flight:
     blocks, bare: the events so far, and the same without the usage nobody asked for.
     pushed: bytes so far. ``usage``: the tokens of the reply, estimated where the provider gave none.
     shared_under: the key and epoch by which others find it.
+    terms, patience_s: those of who began it. Whoever came on other terms, or waits longer, is not served by it.
     outcome: set at the terminal event; ``over`` once nothing more will come.
     stand_in: a kept answer to give instead, and how it is ``served``: it came meanwhile, or the provider fails.
     defective: we failed ourselves, so that asking once more may help.
     alone: one reader is left with it, and nobody may join: what was read is forgotten.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, terms: Terms | None = None, patience_s: float = 0.0) -> None:
+        self.terms = terms
+        self.patience_s = patience_s
         self.over = False
         self.outcome: Outcome | None = None
         self.target: Target | None = None

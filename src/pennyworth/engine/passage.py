@@ -92,6 +92,12 @@ class Passage:
         self.ttl_s = 0.0
         self.receipt: Receipt | None = None
 
+    @property
+    def patience_s(self) -> float:
+        """How long its caller waits for a reply to begin: as long as the operator would, or less."""
+        most, own = self.target.provider.total_s, self.request.timeout_s
+        return min(most, own) if own else most
+
     def divert(self, asked: Case, case: Case) -> None:
         """Another model is asked than the caller named: from here on all is as if it had been named, but for the books."""
         self.asked = asked

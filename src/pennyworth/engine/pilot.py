@@ -66,10 +66,8 @@ class Pilot:
 
     async def _follow_policy(self, flight: Flight, p: Passage) -> Sent:
         """What stands, by the policy's word or as the last that came."""
-        asked = p.target.provider.total_s
-        patience_s = min(asked, p.request.timeout_s) if p.request.timeout_s else asked
         now = asyncio.get_running_loop().time
-        deadline = now() + patience_s
+        deadline = now() + p.patience_s
         steps = falling_back(POLICIES[p.route.policy](p.request, p.view, p.target), p.fallbacks)
         send, why = next(steps), ""
         seen: list[Sent] = []
