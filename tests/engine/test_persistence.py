@@ -15,6 +15,7 @@ from pennyworth.ledgers.balance import balances
 from pennyworth.ledgers.lines import from_line
 from pennyworth.outcome import Intent, Receipt
 from pennyworth.plan import Persistence, Provider, Route, Secret
+from pennyworth.ports import Call
 from pennyworth.testing.scripted import Entry, chat_events, chat_json, error_json, event, fail, reply, stream
 from tests.engine.conftest import AGAIN, MakeHouse, hear
 
@@ -332,6 +333,46 @@ async def test_a_caller_who_leaves_ends_both_calls(house: MakeHouse) -> None:
         await asyncio.sleep(0)
     assert (h.last().ending, len(h.last().attempts)) == ("caller_left", 2)
     assert len(h.engine.flights) == 0
+    assert h.runtime.state.healths.seen(0.0)[0].under_way == 0
+
+
+async def test_a_hedge_is_not_made_where_there_is_no_room_for_it(house: MakeHouse) -> None:
+    gate = asyncio.Event()
+    narrow = Persistence(tries=1, max_concurrency=1)
+    late = reply(json=chat_json("late"), head=gate)
+    h = await house([GOOD] * 30 + [late], then=DOWN, **HEDGED | {"persistence": narrow})
+    for i in range(30):
+        await h.ask(f"warm {i}")
+    asking = asyncio.create_task(hear(await h.begin("q")))
+    await asyncio.sleep(0.05)
+    gate.set()
+    assert (await asking).text == "late"
+    assert len(h.upstream.calls) == 31
+    assert h.runtime.state.healths.seen(0.0)[0].under_way == 0
+
+
+@pytest.mark.parametrize("turns", range(8))
+async def test_two_calls_that_are_ended_twice_over_are_booked_once(house: MakeHouse, turns: int) -> None:
+    never = asyncio.Event()
+    h = await _warmed(house, [reply(json=chat_json("x"), head=never), reply(json=chat_json("y"), head=never)])
+    handled = await h.begin("q")
+    assert isinstance(handled, Relay)
+    await h.upstream.until_calls(32)
+    handled.flight.abort("going down")
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    handled.flight.abort("going down")
+    assert (await hear(handled)).status == 502
+    assert (h.last().status, len(h.last().attempts)) == (502, 2)
+
+
+async def test_a_defect_in_a_hedge_leaves_no_call_running_that_nobody_books(house: MakeHouse) -> None:
+    def breaks(call: Call) -> Any:
+        raise ZeroDivisionError
+
+    h = await _warmed(house, [reply(json=chat_json("x"), head=asyncio.Event()), breaks])
+    assert (await h.ask("q")).status == 502
+    assert [note.ending for note in h.last().attempts] == ["cut"]
     assert h.runtime.state.healths.seen(0.0)[0].under_way == 0
 
 

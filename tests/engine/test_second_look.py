@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -16,7 +17,8 @@ from pennyworth.engine.relay import Relay
 from pennyworth.engine.terms import make_terms
 from pennyworth.forgetting import Eraser
 from pennyworth.ledgers.memory import MemoryJournal, MemoryLedger
-from pennyworth.outcome import Kept
+from pennyworth.money import Usage
+from pennyworth.outcome import Answer, Kept
 from pennyworth.plan import Plan, Provider
 from pennyworth.prices.genai import GenaiPrices
 from pennyworth.quotas.memory import MemoryQuotas
@@ -40,13 +42,33 @@ class SecondLook(MemoryStore):
         super().__init__(10, 10**6)
         self.asked = 0
         self.waits = asyncio.Event()
+        self.come: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     async def get(self, key: Key, now_s: float) -> Kept | None:
         self.asked += 1
-        if self.asked > 1:
-            self.waits.set()
-            await asyncio.Event().wait()
-        return None
+        if self.asked != 2:
+            return None
+        self.waits.set()
+        return kept(key, await self.come)
+
+
+def kept(key: Key, raw: bytes) -> Kept:
+    """As another flight of the same question has kept it."""
+    answer = Answer(
+        id="a1",
+        form="chat",
+        scope="local",
+        model="gpt-4o-mini",
+        target="openai/gpt-4o-mini",
+        raw=raw,
+        streamed=False,
+        usage=Usage(input=9, output=2),
+        priced_at_s=time.time(),
+        created_s=time.time(),
+        asked_epoch=0,
+        kind="default",
+    )
+    return Kept(key=key, answer=answer, expires_s=time.time() + 3600)
 
 
 @pytest.fixture
@@ -94,3 +116,21 @@ async def test_going_down_meanwhile_tells_the_reader_and_books_it(looking: tuple
     assert given.status == 502
     assert b"the gateway is shutting down" in given.body
     assert [receipt.status for receipt in ledger.receipts(10)] == [502]
+
+
+async def test_a_leader_who_left_is_settled_though_his_followers_are_given_a_kept_answer(
+    looking: tuple[Runtime, Relay, MemoryLedger],
+) -> None:
+    runtime, leader, ledger = looking
+    follower = await runtime.engine.handle(chat.read_request(BODY, {}, Caller("local")))
+    assert isinstance(follower, Relay)
+    leader.close()
+    store = runtime.parts.store
+    assert isinstance(store, SecondLook)
+    store.come.set_result(chat_json("kept meanwhile"))
+    assert b"kept meanwhile" in (await follower.reply()).body
+    follower.close()
+    assert sorted((receipt.ending, receipt.status) for receipt in ledger.receipts(10)) == [
+        ("caller_left", 499),
+        ("complete", 200),
+    ]

@@ -106,15 +106,27 @@ class Courier:
             if not running[0].done() and race.winner is None and self._may_hedge(errand, health):
                 second = self._sending(errand, "hedge: the first call was late", race)
                 running.append(asyncio.ensure_future(second.run(self._upstream)))
+                running[1].add_done_callback(lambda _: health.leave())
             return await _first_good(running)
         except asyncio.CancelledError:
             for one in running:
                 one.cancel()
             return (await asyncio.gather(*running))[0]
+        except Exception:  # a defect in one of them: the other must not run on, booked by nobody
+            for one in running:
+                one.cancel()
+            await asyncio.wait(running)
+            raise
 
     def _may_hedge(self, errand: Errand, health: TargetHealth) -> bool:
-        """The first call may cost all that was set aside for it; the second needs as much again."""
-        return health.spend_retry() and self._allowances.again(errand.p, errand.target, beside=True) is None
+        """A hedge waits for no room, and takes it where it goes out. The first call may cost all that was set aside for
+        it; the second needs as much again."""
+        if not health.enter_at_once():
+            return False
+        if health.spend_retry() and self._allowances.again(errand.p, errand.target, beside=True) is None:
+            return True
+        health.leave()
+        return False
 
     def _pause(self, errand: Errand, tries: int, sent: Sent) -> float | None:
         asked = retrying.asked_pause_s(sent.headers, self._state.clock.wall_s())
