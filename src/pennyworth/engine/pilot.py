@@ -42,6 +42,9 @@ class Pilot:
             self._land(flight, p, sent)
             flight.finish()  # nobody waits for the keeping
             await self._keeper.keep(p, sent.outcome)
+        except asyncio.CancelledError:  # ended twice over, while what was under way was being ended already
+            self._land(flight, p, Sent(_not_sent(flight), p.target))
+            raise
         except Exception as error:  # the engine's edge: a defect of ours must not leave readers waiting for ever
             self._state.defect("engine", error)
             p.notes.append(f"engine: {type(error).__name__}")
@@ -62,6 +65,8 @@ class Pilot:
         if found is None:
             return False
         flight.give_instead(found.kept, found.served)
+        if p.left:  # nobody gives it to him, who settles by that
+            self._books.settle(p, served="none", ending="caller_left", status=499)
         return True
 
     async def _follow_policy(self, flight: Flight, p: Passage) -> Sent:
