@@ -38,26 +38,40 @@ class Background:
 
     async def _follow(self) -> None:
         while True:
-            try:
-                row = self._control.read()
-                if row.epoch != self._state.control.epoch:
-                    self._purged.set()
-                if row.version > self._state.control.version:
-                    self._state.control = row
-            except StoreError as error:
-                self._state.trouble("control", str(error))
-            self._tenancy.look()
+            for look in (self._look_at_the_row, self._tenancy.look):
+                try:
+                    look()
+                except Exception as error:  # the edge of a task: keys are revoked and answers purged for all that
+                    self._state.defect("control", error)
             await asyncio.sleep(POLL_S)
+
+    def _look_at_the_row(self) -> None:
+        try:
+            row = self._control.read()
+        except StoreError as error:
+            self._state.trouble("control", str(error))
+            return
+        if row.epoch != self._state.control.epoch:
+            self._purged.set()
+        if row.version > self._state.control.version:
+            self._state.control = row
 
     async def _sweep(self) -> None:
         """At times, and soon after a purge. Hits ask ``Control.kills`` themselves: this only gives the room back."""
         while True:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._purged.wait(), SWEEP_S)
-            if self._purged.is_set():
-                self._state.drop_memories()
-            self._purged.clear()
             try:
-                await self._store.sweep(self._state.control, self._state.clock.wall_s())
-            except StoreError as error:
-                self._state.trouble("store", str(error))
+                await self._sweep_once()
+            except Exception as error:  # the edge of a task
+                self._state.defect("store", error)
+
+    async def _sweep_once(self) -> None:
+        purged = self._purged.is_set()
+        self._purged.clear()
+        if purged:
+            self._state.drop_memories()
+        try:
+            await self._store.sweep(self._state.control, self._state.clock.wall_s())
+        except StoreError as error:
+            self._state.trouble("store", str(error))
