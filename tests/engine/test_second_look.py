@@ -13,6 +13,7 @@ from pennyworth.assemble import Parts, Runtime
 from pennyworth.decide.key import Keyring
 from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
 from pennyworth.engine.clock import SystemClock
+from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.engine.terms import make_terms
 from pennyworth.forgetting import Eraser
@@ -134,3 +135,22 @@ async def test_a_leader_who_left_is_settled_though_his_followers_are_given_a_kep
         ("caller_left", 499),
         ("complete", 200),
     ]
+
+
+async def test_one_who_gives_up_waiting_for_an_idempotency_key_takes_nothing_down_with_him(
+    looking: tuple[Runtime, Relay, MemoryLedger],
+) -> None:
+    runtime, _, _ = looking
+    store = runtime.parts.store
+    assert isinstance(store, SecondLook)
+    store.asked = 1  # the next look waits as well
+    keyed = chat.read_request(BODY, {"idempotency-key": "one"}, Caller("local"))
+    first = asyncio.create_task(runtime.engine.handle(keyed))
+    await asyncio.sleep(0)
+    waiting, gives_up = [asyncio.create_task(runtime.engine.handle(keyed)) for _ in range(2)]
+    await asyncio.sleep(0)
+    gives_up.cancel()
+    await asyncio.sleep(0)
+    store.come.set_result(chat_json("kept meanwhile"))
+    given = [await one for one in (first, waiting)]
+    assert [one.status for one in given if isinstance(one, Reply)] == [200, 200]

@@ -52,7 +52,7 @@ class Once:
         while (running := self._running.get(promise.key)) is not None:
             if not hmac.compare_digest(running.seal, promise.seal):
                 return once.OTHER_BODY
-            if (flight := await running.flight) is not None:
+            if (flight := await asyncio.shield(running.flight)) is not None:  # others wait for it too
                 p.retried = True
                 p.reason = "joined the request in flight with the same Idempotency-Key"
                 return flight
