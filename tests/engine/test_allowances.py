@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +18,8 @@ from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.money import Money, Price, Rate
 from pennyworth.plan import Allowance, Budget, ClientKey, ModelSpec, Persistence, Provider, Route, Secret, Team
-from pennyworth.ports import Account, Standing
+from pennyworth.ports import Account, Bill, Standing
+from pennyworth.quotas.memory import MemoryQuotas
 from pennyworth.request import Caller
 from pennyworth.testing.scripted import chat_events, chat_json, fail, reply, stream
 from pennyworth.wire import chat
@@ -402,3 +403,27 @@ async def test_a_model_asked_beyond_a_keys_rate_still_counts_for_the_tokens_of_i
     assert (await ask(h, "a")).status == 200
     beyond = await ask(h, "b")
     assert (beyond.status, b"100 tokens a minute for the team 'search'" in beyond.body) == (429, True)
+
+
+class BreaksOnce(MemoryQuotas):
+    """Has a defect that shows once."""
+
+    broken = False
+
+    def settle(self, bills: Sequence[Bill]) -> Sequence[Standing]:
+        if not self.broken:
+            self.broken = True
+            raise ZeroDivisionError
+        return super().settle(bills)
+
+
+async def test_what_a_defect_kept_from_being_reported_is_reported_later(house: MakeHouse) -> None:
+    h = await house(then=ANSWER, **plan(own=budget(10**9)))
+    shared = h.runtime.accounts._quotas = BreaksOnce()
+    assert (await ask(h, "a")).status == 200
+    with pytest.raises(ZeroDivisionError):
+        await h.runtime.accounts.report()
+    assert (await ask(h, "b")).status == 200
+    await h.runtime.accounts.report(all_back=True)
+    account = Account("key:alice", "pico", *allowance.window("day", h.clock.now_s))
+    assert shared.standing(account) == Standing(2 * COST, 0)

@@ -82,18 +82,23 @@ class Accounts:
         async with self._reporting:
             touched, self._touched[:] = list(self._touched), []
             bills = [(holding, *made) for holding in touched if (made := holding.bill(all_back=all_back))]
-            await self._tell(bills)
+            try:
+                await self._tell(bills)
+            finally:  # or what is held here would be reported never again
+                for holding in touched:
+                    holding.stay()
             for holding in touched:
                 if (held := self._held.get(holding.account)) is not None:
                     self._alerts.look(held)
-                holding.stay()
 
     async def _tell(self, bills: list[tuple[Holding, Bill, int]]) -> None:
         try:
             stand = await asyncio.to_thread(self._quotas.settle, [bill for _, bill, _ in bills]) if bills else ()
-        except StoreError as error:
+        except Exception as error:
             for holding, bill, spare in bills:
                 holding.unbilled(bill, spare)
+            if not isinstance(error, StoreError):
+                raise
             self._state.trouble("quotas", f"{error}. What was used is reported later.")
         else:
             for (holding, _, _), now in zip(bills, stand, strict=True):
