@@ -276,6 +276,12 @@ class TestPromises(ForgetsContract):
         assert states == ["not_kept"] * RECORDS + ["done"] * (3 * RECORDS)
 
 
+    def test_the_result_of_a_request_under_way_is_not_written_down_afterwards(self, tmp_path: Path) -> None:
+        book = SqliteIdempotency(tmp_path / "idempotency.db", SECRET)
+        finish_after(book, self.make_place(tmp_path))
+        book.close()
+
+
 class TestMemoryPromises(ForgetsContract):
     def fill(self, folder: Path) -> None:
         self.book = MemoryIdempotency()
@@ -286,6 +292,20 @@ class TestMemoryPromises(ForgetsContract):
 
     def everything(self, folder: Path) -> bytes:
         return repr([(row.promise, row.result) for row in self.book._rows.values()]).encode()
+
+
+    def test_the_result_of_a_request_under_way_is_not_written_down_afterwards(self) -> None:
+        book = MemoryIdempotency()
+        finish_after(book, book)
+
+
+def finish_after(book: Idempotency, place: Forgets) -> None:
+    """A request whose caller is forgotten while it is made."""
+    promise = promises()[0]
+    book.begin(promise, 0.0)
+    assert place.forget(WHO[0]) == 1
+    book.finish(promise.key, FirstResult(200, "application/json", b"the reply", "r-1", "openai/m"))
+    assert book.begin(promise, 1.0).state == "not_kept"
 
 
 def promises() -> list[Promise]:

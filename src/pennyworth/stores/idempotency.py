@@ -82,6 +82,7 @@ class MemoryIdempotency:
             if key in self._kept:
                 self._let_go(key)
             row = self._rows[key]
+            row.ended = True  # what is under way leaves no result: nobody could find it any more
             row.promise = msgspec.structs.replace(row.promise, scope="", client="", end_user="")
         return len(found)
 

@@ -1,6 +1,7 @@
 """Forgetting somebody among the requests that are made once, beside the workers that make them.
 
-A promise stays, without a name and without its result: it must not be paid for a second time.
+A promise stays, without a name and without its result, also of a request that is under way: it must not be paid for a second
+time, and whose result comes later could not be found any more.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class PromisesErased:
             if db is None or not whom.value:
                 return 0  # those without a name are nobody's
             gone = db.execute(
-                f"UPDATE once SET result = NULL, scope = '', client = '', end_user = '' WHERE {column} = ?",  # noqa: S608
+                f"UPDATE once SET ended = 1, result = NULL, scope = '', client = '', end_user = '' WHERE {column} = ?",  # noqa: S608
                 (whom.value,),
             ).rowcount
             empty_log(db, self._path)
