@@ -90,9 +90,8 @@ class AnyFlight(Flights):
     """Lets callers join whatever is under way."""
 
     def find(self, key: Key, epoch: int) -> Flight | None:
-        return super().find(key, epoch) or next(
-            (each for each in self.all() if each.shared_under and not each.over), None
-        )
+        # In the order in which they began: that of a set is chance.
+        return super().find(key, epoch) or next((each for each in self._shared.values() if not each.over), None)
 
 
 class Around:
