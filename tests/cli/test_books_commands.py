@@ -1,9 +1,12 @@
 """stats, receipts and explain read the books of a state directory, folded or not, with and without a gateway."""
 
+from typing import get_args
+
 import pytest
 
 from pennyworth.ledgers.sqlite import SqliteLedger
 from pennyworth.money import Money
+from pennyworth.outcome import AttemptNote, Ending, Served
 from pennyworth.server.admin_json import money
 
 from .conftest import hit, program, receipt, write_books
@@ -76,6 +79,30 @@ def test_explain_last_tells_the_newest_one_and_what_broke(command, books):
     assert "broke off" in ended.out
     assert "512 cached" in ended.out
     assert "req_3" in ended.out
+
+
+def test_explain_says_whose_key_asked_and_why_each_further_call_was_made(command, tmp_path):
+    failed = AttemptNote(target="a/m", status=0, ending="error", fault="no connection", first_byte_ms=7.0)
+    second = AttemptNote(target="b/m", status=200, ending="complete", first_byte_ms=9.0, why="fallback: a/m failed")
+    told = receipt(1, attempts=(failed, second), client="alice", team="search")
+    out = command("explain", "last", "--state-dir", write_books(tmp_path / "state", [told])).out
+    assert "key alice, team search, scope local" in out
+    assert "fallback: a/m failed" in out
+    assert "first byte 9.00 ms" in out
+    assert "first byte 7.00 ms" not in out
+
+
+@pytest.mark.parametrize("ending", get_args(Ending))
+def test_explain_has_words_for_each_way_in_which_a_call_may_end(command, tmp_path, ending):
+    call = AttemptNote(target="a/m", status=200, ending=ending)
+    state = write_books(tmp_path / "state", [receipt(1, attempts=(call,), ending=ending)])
+    assert command("explain", "last", "--state-dir", state).code == 0
+
+
+@pytest.mark.parametrize("served", get_args(Served))
+def test_explain_has_words_for_each_place_that_an_answer_may_come_from(command, tmp_path, served):
+    state = write_books(tmp_path / "state", [receipt(1, served=served)])
+    assert command("explain", "last", "--state-dir", state).code == 0
 
 
 def test_what_looks_like_markup_in_a_receipt_is_shown_as_it_is(command, tmp_path):
@@ -151,3 +178,13 @@ def test_signs_of_drift_on_the_newest_receipts_are_told(command, tmp_path):
         "gpt-4o was asked, kimi-k2 answered": 1,
     }
     assert "Drift on 1 of the newest receipts: gpt-4o was asked" in command("stats", "--state-dir", state).err
+
+
+@pytest.mark.parametrize("more", [("--dry-run",), ()])
+def test_forgetting_somebody_who_is_not_in_the_books_warns_that_the_name_may_be_wrong(command, books, more):
+    for whom, hint in (("--user", "as callers send it"), ("--key", "--by client"), ("--scope", "--by scope")):
+        ended = command("forget", whom, "no-such-name", *more, "--state-dir", books)
+        assert ended.code == 0
+        assert "nothing was found" in ended.err
+        assert hint in ended.err
+    assert "nothing was found" not in command("forget", "--scope", "other", *more, "--state-dir", books).err

@@ -232,12 +232,12 @@ def test_in_words_it_says_what_went_what_is_out_of_reach_and_who_was_forgotten(
     assert "Nobody was forgotten here." in " ".join(capsys.readouterr().out.split())
     assert run(["forget", "--user", ALICE, "--dry-run", *where]) == 0
     assert (
-        "would change 4 receipts, 0 journal, 0 damaged files, 0 promises, 3 answers. Nothing was changed."
+        "would change 4 receipts, 0 journal lines, 0 damaged files, 0 promises, 3 answers. Nothing was changed."
         in " ".join(capsys.readouterr().out.split())
     )
     assert run(["forget", "--user", ALICE, *where]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "4 receipts, 0 journal, 0 damaged files, 0 promises, 3 answers" in said
+    assert "4 receipts, 0 journal lines, 0 damaged files, 0 promises, 3 answers" in said
     assert "Out of reach: what providers keep of it in their own logs" in said
     assert ALICE not in said
     assert run(["forget", "--list", *where]) == 0

@@ -21,6 +21,12 @@ from pennyworth.state_dir import open_control, open_folder, open_keyring, open_l
 from pennyworth.whom import Erasure, Sort
 
 _WORKERS_WITHIN_S = 1.0
+_RECORDS = {"journal": "journal lines"}
+_SPELT: Mapping[Sort, str] = {
+    "user": "give it letter by letter as callers send it, and this deployment's own state directory",
+    "client": "pennyworth stats --by client shows the keys there are",
+    "scope": "pennyworth stats --by scope shows the scopes there are",
+}
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -96,6 +102,7 @@ def _say_would(asked: _Asked, would: Mapping[str, int], as_json: bool, screen: S
         print_json({"dry_run": True, "would_go": would, "out_of_reach": OUT_OF_REACH})
         return OK
     screen.out.print(f"To forget {asked.words} would change {_counted(would)}. Nothing was changed.", markup=False)
+    _hint(asked, would, screen)
     return OK
 
 
@@ -106,6 +113,7 @@ def _say(asked: _Asked, erasure: Erasure, as_json: bool, screen: Screen, folder:
         screen.out.print(
             f"Forgot {asked.words} (pseudonym {erasure.pseudonym}): {_counted(erasure.gone)}.", markup=False
         )
+        _hint(asked, erasure.gone, screen)
         if erasure.workers:
             screen.out.print(
                 f"{erasure.workers} workers were running; they read the change within a second. "
@@ -132,4 +140,10 @@ def _list(found: Sequence[Erasure], as_json: bool, screen: Screen) -> int:
 
 
 def _counted(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {place}" for place, count in counts.items())
+    return ", ".join(f"{count:,} {_RECORDS.get(place, place)}" for place, count in counts.items())
+
+
+def _hint(asked: _Asked, found: Mapping[str, int], screen: Screen) -> None:
+    """Nothing found may be a slip of the pen, and whoever asked to be forgotten must not be told that it is done."""
+    if not any(found.values()):
+        screen.warn(f"nothing was found of {asked.words}: {_SPELT[asked.by]}")

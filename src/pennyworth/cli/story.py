@@ -33,6 +33,7 @@ _ENDINGS: Mapping[str, str] = MappingProxyType(
         "error": "an error of the provider",
         "caller_left": "the caller left before its end",
         "refused": "refused by the gateway",
+        "outrun": "ended by us: a second call of the same question began its reply first",
         "unknown": "unknown: the gateway's process died meanwhile",
     }
 )
@@ -63,13 +64,19 @@ def story(receipt: Receipt) -> Iterator[tuple[str, list[Fact]]]:
 def _asked(receipt: Receipt) -> Iterator[Fact]:
     yield "when", moment(receipt.at_s), f"worker {receipt.worker}" if receipt.worker else ""
     yield "asked for", receipt.model or "–", "as a stream" if receipt.stream else "in one piece"
-    yield "by", f"scope {receipt.scope}", f"end user {receipt.end_user}" if receipt.end_user else ""
+    yield "by", _by(receipt), f"end user {receipt.end_user}" if receipt.end_user else ""
     if receipt.route:
         yield "rules", f"route {receipt.route}", f"plan {receipt.plan}" if receipt.plan else ""
     if receipt.tags:
         yield "tags", ", ".join(receipt.tags), ""
     if receipt.parent:
         yield "late work for", receipt.parent, ""
+
+
+def _by(receipt: Receipt) -> str:
+    key = f"key {receipt.client}, " if receipt.client else ""
+    team = f"team {receipt.team}, " if receipt.team else ""
+    return f"{key}{team}scope {receipt.scope}"
 
 
 def _answered(receipt: Receipt) -> Iterator[Fact]:
@@ -97,7 +104,10 @@ def _parts(parts: list[str]) -> str:
 
 def _calls(receipt: Receipt) -> Iterator[Fact]:
     for number, call in enumerate(receipt.attempts, 1):
-        yield f"{number}. {call.target}", _went(call), f"first byte {milliseconds(call.first_byte_ms)}"
+        first = f"first byte {milliseconds(call.first_byte_ms)}" if call.status else ""
+        yield f"{number}. {call.target}", _went(call), first
+        if call.why:
+            yield "", call.why, ""
         if call.usage is not None:
             yield "", f"{tokens(call.usage)}: {_cost(call)}", call.basis
         if call.served_by or call.provider_request_id:
