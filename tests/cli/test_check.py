@@ -146,6 +146,22 @@ def test_a_model_without_a_price_and_an_overlay_that_is_wrong_are_found(command,
     assert command("check", "b.toml").code == 2
 
 
+def test_a_model_that_cannot_be_asked_under_a_budget_is_found_wherever_it_is_named(command, monkeypatch, tmp_path):
+    monkeypatch.setenv("OPENAI_API_KEY", "a-key-that-is-long-enough")
+    own = '[providers.own]\nbase_url = "http://127.0.0.1:9/v1"\nmodels = ["m1", "n*"]\n'
+    route = '[[routes]]\nname = "r"\nmodels = ["x"]\nfallbacks = ["own/n2"]\n'
+    (tmp_path / "a.toml").write_text(
+        f'{own}{route}[everyone]\nbudget_day = "1 USD"\nat_limit = "downgrade"\ndowngrade_to = "n3"\n'
+    )
+    found = {each["key"]: each for each in command("check", "a.toml", "--json").json["findings"]}
+    for key in ("models.m1.price", 'models."own/n2".price', "models.n3.price"):
+        assert "under a budget it is not asked" in found[key]["message"]
+    assert "providers.own.price_provider" in found["models.m1.price"]["fix"]
+    (tmp_path / "b.toml").write_text(own)
+    found = {each["key"]: each for each in command("check", "b.toml", "--json").json["findings"]}
+    assert "it is served" in found["models.m1.price"]["message"]
+
+
 def test_a_file_that_is_not_there_is_an_error(command):
     ended = command("check", "nowhere.toml")
     assert ended.code == 2

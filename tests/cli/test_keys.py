@@ -88,12 +88,23 @@ def test_every_option_reaches_the_key(keys, tmp_path):
     assert made.json["expires"] > made.json["created"]
 
 
+def test_a_budget_in_a_currency_without_a_rate_is_warned_of(keys, tmp_path):
+    assert "no rate of CNY is configured here" in keys("create", "alice", "--budget-day", "9 CNY").err
+    (tmp_path / "rates.toml").write_text('[currency.CNY]\nrate = "0.1398"\nas_of = 2026-11-01\n')
+    (tmp_path / "p.toml").write_text(
+        '[providers.openai]\nkey = "sk-test-000000000001"\n[prices]\noverlay = "rates.toml"\n'
+    )
+    told = keys("create", "bob", "--budget-day", "9 CNY", "--config", "p.toml")
+    assert (told.code, "no rate" in told.err) == (0, False), told.err
+
+
 def test_a_key_is_rotated_and_revoked(keys):
     first = keys("create", "alice").out.strip()
     rotated = keys("rotate", "alice", "--grace", "24h")
     assert SECRET.fullmatch(rotated.out.strip())
     assert rotated.out.strip() != first
     assert "The old secret holds for 1d more." in rotated.err
+    assert "the former secret until" in " ".join(keys("list").out.split())
     assert "is over within a second" in keys("rotate", "alice").err
     assert "The key alice is revoked." in keys("revoke", "alice").out
     assert "revoked" in keys("list").out
@@ -111,6 +122,7 @@ def test_a_key_is_rotated_and_revoked(keys):
         (("create", "x", "--budget-day", "20"), 2, "--budget-day: '20' is not an amount of money. No key was made."),
         (("create", "x", "--share", "team"), 2, "--share: "),
         (("create", "x", "--team", "search"), 2, "--team: there is no team named 'search'"),
+        (("create", "x", "--team", "search"), 2, "by --config, or by PENNYWORTH_CONFIG"),
         (("create", "x", "--expires", "soon"), 2, "--expires: 'soon' is not a duration"),
         (("rotate", "alice", "--grace", "long"), 2, "--grace: 'long' is not a duration"),
         (("rotate", "nobody"), 3, "no virtual key named 'nobody'"),

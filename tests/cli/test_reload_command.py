@@ -55,6 +55,7 @@ def test_it_says_what_changed_and_what_did_not_work(served, with_key, command, t
     refused = with_key("reload", "--config", "p.toml", "--admin", served)
     assert refused.code == 2
     assert "3 things are wrong in the configuration" in refused.err
+    assert "the old configuration stays in force" in refused.err
     assert all(key in refused.err for key in ("limits.drain", "limits.max_depth", "listen.workers"))
     file.write_text("[listen]\nport = 9\n")
     assert with_key("reload", "--admin", served).code == 0, "--port wins over the file, as at the start"

@@ -58,6 +58,10 @@ def provider(**more: Any) -> dict[str, Any]:
         ({"models": {}}, ["models.m: removed"]),
         ({"keys": {"ci": BEFORE["keys"]["ci"] | {"models": ["m"]}}}, ["keys.ci.models: * → m"]),
         ({"everyone": {"tokens_per_minute": 7}}, ["everyone.tokens_per_minute: 0 → 7"]),
+        (
+            {"everyone": {"budget_day": "2 CNY", "budget_month": "7 USD"}},
+            ["everyone.budget_day: none → 2 CNY", "everyone.budget_month: none → 7 USD"],
+        ),
         ({"teams": {"t": {}}}, ["teams.t: added"]),
         ({"providers": provider(proxy="http://p:1")}, ["providers.openai.proxy: none → http://p:1"]),
         ({"providers": provider(calls={"tries": 1})}, ["providers.openai.calls.tries: 3 → 1"]),

@@ -22,7 +22,8 @@ from pennyworth.config import check as look_over
 from pennyworth.config.problems import dotted
 from pennyworth.decide.admit import Refuse, resolve
 from pennyworth.errors import ConfigError
-from pennyworth.plan import Plan
+from pennyworth.plan import Allowance, Plan
+from pennyworth.ports import PriceBook
 
 _STYLES: Mapping[str, str] = {"error": "bold red", "warning": "yellow", "ok": "green"}
 
@@ -86,21 +87,42 @@ def _prices(plan: Plan) -> Iterator[Finding]:
     except ConfigError as error:
         yield Finding("error", error.key, error.problem, error.fix)
         return
-    for name in plan.models:
-        target = resolve(name, plan)
-        if isinstance(target, Refuse) or target.price:
-            continue
-        at = target.provider.price_provider or target.provider.name
-        if book.price(at, target.model, now_s) is None:
-            message = f"no price is known for {at}/{target.model}: it is served, and no saving is claimed for it"
-            key = f"{dotted('models', name)}.price"
-            yield Finding("warning", key, message, "Give it a price here or in an overlay (docs/prices.md).")
+    yield from _unpriced(plan, book, now_s)
     try:
         check_budgets(plan, book, now_s)
     except ConfigError as error:
         yield Finding("error", error.key, error.problem, error.fix)
     for warning in book.warnings(now_s):
         yield Finding("warning", "prices", warning.rstrip("."))
+
+
+def _unpriced(plan: Plan, book: PriceBook, now_s: float) -> Iterator[Finding]:
+    what = "under a budget it is not asked" if any(may.budgets for may in _allowances(plan)) else "it is served"
+    said: set[str] = set()
+    for name in _names(plan):
+        target = resolve(name, plan)
+        if isinstance(target, Refuse) or target.price or target.name in said:
+            continue
+        said.add(target.name)
+        provider = target.provider
+        at = provider.price_provider or provider.name
+        if book.price(at, target.model, now_s) is None:
+            message = f"no price is known for {at}/{target.model}: {what}, and no saving is claimed for it"
+            whose = f", or name by {dotted('providers', provider.name)}.price_provider the company whose list has it"
+            fix = f"Give it a price here or in an overlay{'' if provider.preset else whose} (docs/prices.md)."
+            yield Finding("warning", f"{dotted('models', name)}.price", message, fix)
+
+
+def _names(plan: Plan) -> Iterator[str]:
+    """The models that are written out in full: a pattern says nothing of which there are."""
+    written = [*plan.models, *(name for provider in plan.providers for name in provider.models)]
+    written += [name for route in plan.routes for name in route.fallbacks]
+    written += [may.downgrade_to for may in _allowances(plan) if may.downgrade_to]
+    return (name for name in dict.fromkeys(written) if "*" not in name)
+
+
+def _allowances(plan: Plan) -> list[Allowance]:
+    return [plan.everyone, *(team.allowance for team in plan.teams), *(key.allowance for key in plan.keys)]
 
 
 def _ask(plan: Plan, screen: Screen) -> list[Finding]:

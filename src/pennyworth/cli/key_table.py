@@ -21,7 +21,7 @@ def table(keys: KeySet, now_s: float) -> Table:
             key.team or "–",
             f"the scope {key.scope}" if key.share == "scope" else _SHARES[key.share],
             in_words(key.allowance) or "everything",
-            f"…{key.hint}",
+            _ends_in(key, now_s),
             moment(key.created_s),
         )
     return made
@@ -34,6 +34,12 @@ _SHARES = {
     "user": "nobody, by end user",
     "conversation": "nobody, by conversation",
 }
+
+
+def _ends_in(key: VirtualKey, now_s: float) -> str:
+    """Its last characters, and until when the secret before a rotation still opens the door."""
+    former = key.former_until_s > now_s and state_of(key, now_s) == "in force"
+    return f"…{key.hint}" + (f"; the former secret until {moment(key.former_until_s)}" if former else "")
 
 
 def _state(key: VirtualKey, now_s: float) -> str:

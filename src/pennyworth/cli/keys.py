@@ -13,6 +13,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from pennyworth.assemble import open_prices
 from pennyworth.cli.exits import OK, CommandError, not_there, wrong_usage
 from pennyworth.cli.key_table import table
 from pennyworth.cli.options import AsJson, ConfigPath, StateDir, plan_at, same_books
@@ -23,7 +24,7 @@ from pennyworth.config.virtual import taken, wanted
 from pennyworth.decide import keys as virtual
 from pennyworth.decide.keys import Wanted, sealer
 from pennyworth.errors import ConfigError, RequestError
-from pennyworth.plan import KeySet, Plan
+from pennyworth.plan import Allowance, KeySet, Plan
 from pennyworth.server.key_rows import row
 from pennyworth.state_dir import KEYS, MEMORY, new_client_key, open_keybook, open_keyring
 
@@ -107,6 +108,7 @@ def create(
             screen.warn("this is the first key: from now on callers need one, on this machine too")
             if any(provider.forward_caller for provider in plan.providers):
                 screen.warn("forward_caller is over: callers show a key of this gateway, not one of a provider")
+        _warn_of_currencies(asked.allowance, plan, now_s, screen)
         screen.next(("all keys", f"pennyworth keys list{same_books(config, state_dir)}"))
     return OK
 
@@ -187,12 +189,28 @@ def _there(plan: Plan) -> Plan:
     return plan
 
 
+def _warn_of_currencies(may: Allowance, plan: Plan, now_s: float, screen: Screen) -> None:
+    """The file read here may not be the gateway's, so the key is made; but it may be one that is refused everything."""
+    foreign = {budget.currency for budget in may.budgets} - {"USD"}
+    prices = open_prices(plan) if foreign else None
+    for currency in sorted(foreign):
+        if prices is not None and prices.exchange(currency, now_s) is None:
+            where = f"[currency.{currency}] in the file that prices.overlay names (docs/prices.md)"
+            screen.warn(f"no rate of {currency} is configured here: this key is refused (503) until there is {where}")
+
+
+_NO_TEAMS = (
+    "Name the configuration that has [teams.NAME] by --config, or by PENNYWORTH_CONFIG; the one read here has no team."
+)
+
+
 def _wanted(given: Mapping[str, object], plan: Plan) -> Wanted:
     try:
         return wanted(given, plan)
     except ConfigError as error:
         option = "NAME" if error.key == "name" else "--" + error.key.replace("_", "-")
-        raise wrong_usage(f"{option}: {error.problem}. No key was made.", error.fix) from error
+        fix = _NO_TEAMS if error.key == "team" and not plan.teams and given.get("team") else error.fix
+        raise wrong_usage(f"{option}: {error.problem}. No key was made.", fix) from error
 
 
 def _change(plan: Plan, apply: Callable[[KeySet], KeySet]) -> KeySet:

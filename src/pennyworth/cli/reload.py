@@ -6,6 +6,7 @@ from pennyworth.cli.admin_port import AdminUrl, post
 from pennyworth.cli.exits import OK
 from pennyworth.cli.options import AsJson, ConfigPath
 from pennyworth.cli.screen import Screen, print_json
+from pennyworth.config.problems import ConfigErrors
 
 
 def reload(*, admin: AdminUrl = None, config: ConfigPath = None, as_json: AsJson = False) -> int:
@@ -23,7 +24,11 @@ def reload(*, admin: AdminUrl = None, config: ConfigPath = None, as_json: AsJson
         pennyworth reload --config pennyworth.toml --json
         pennyworth reload --admin http://127.0.0.1:8081
     """
-    _, said = post(config, admin, "/api/v1/reload")
+    try:
+        _, said = post(config, admin, "/api/v1/reload")
+    except ConfigErrors:
+        Screen().warn("refused, and the old configuration stays in force")
+        raise
     if as_json:
         print_json(said)
         return OK

@@ -18,7 +18,7 @@ from pennyworth.config.reading import Section
 from pennyworth.config.schema import SECTIONS
 from pennyworth.errors import ConfigError
 from pennyworth.money import Price
-from pennyworth.plan import ClientKey, Listen, Plan, Provider, Secret, Switch
+from pennyworth.plan import Budget, ClientKey, Listen, Plan, Provider, Secret, Switch
 
 _LONGEST = 60
 
@@ -63,7 +63,9 @@ def _of_struct(old: msgspec.Struct, new: msgspec.Struct, at: str) -> Iterator[Ch
 
 
 def _of_value(key: str, before: Any, after: Any, kind: Kind | None) -> Iterator[Change]:
-    if isinstance(before, Switch) and isinstance(after, Switch):
+    if key.endswith(".budgets"):
+        yield from _of_budgets(key.removesuffix("budgets"), before, after)
+    elif isinstance(before, Switch) and isinstance(after, Switch):
         yield Change(key, f"{show_switch(before)} → {show_switch(after)}")
     elif isinstance(before, msgspec.Struct) and type(before) is type(after) and not isinstance(before, Price):
         yield from _of_struct(before, after, key)
@@ -73,6 +75,13 @@ def _of_value(key: str, before: Any, after: Any, kind: Kind | None) -> Iterator[
         yield from _of_names(key, _by_name(before), _by_name(after))
     else:
         yield Change(key, _shown(before, after, kind))
+
+
+def _of_budgets(at: str, before: tuple[Budget, ...], after: tuple[Budget, ...]) -> Iterator[Change]:
+    was, now = ({each.period: f"{each.amount} {each.currency}" for each in some} for some in (before, after))
+    for period in ("day", "month"):
+        if was.get(period) != now.get(period):
+            yield Change(f"{at}budget_{period}", f"{was.get(period, 'none')} → {now.get(period, 'none')}")
 
 
 def _of_names(at: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Change]:

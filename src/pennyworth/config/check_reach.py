@@ -112,5 +112,5 @@ def _fallbacks(plan: Plan) -> Iterator[Finding]:
         for name in route.fallbacks:
             target = admit.resolve(name, plan)
             if isinstance(target, admit.Refuse):
-                message = f"{name!r} is passed over: {target.message}"
+                message = f"{name!r} is passed over: {target.message.rstrip('.')}"
                 yield warning(f"routes[{place}].fallbacks", message, "Until then nobody stands in.")
