@@ -93,6 +93,8 @@ async def test_a_budget_into_which_no_call_fits_any_more_is_told_as_used_up(hous
     h = await house(then=hook, alert_webhook=HOOK, **plan(own=budget(COST - 1, alert_at=(1.0,))))
     assert (await ask(h)).status == 429
     assert await told(h, lambda: len(hook.posted) == 1)
+    assert "what is left no longer covers a call" in hook.posted[0]["text"]
+    assert "100 %" not in hook.posted[0]["text"]
 
 
 async def test_workers_and_restarts_tell_of_it_once_together(house: MakeHouse, tmp_path: Path) -> None:

@@ -165,6 +165,13 @@ async def test_an_account_without_money_is_told_of_once_and_all_its_models_fall_
     for i, model in enumerate(("gpt-4o-mini", "gpt-4o-mini", "gpt-4o")):
         assert (await h.ask(f"q{i}", model=model)).text == "fine"
     assert asked(h) == ["openai/gpt-4o-mini"] + ["other/gpt-4.1"] * 3
+    now = asyncio.get_running_loop().time()
+    states = {seen.target: (seen.state, seen.resting_s > 0) for seen in h.runtime.state.healths.seen(now)}
+    assert states == {
+        "openai/gpt-4o-mini": ("exhausted", True),
+        "openai/gpt-4o": ("exhausted", True),
+        "other/gpt-4.1": ("well", False),
+    }
     for _ in range(200):
         await asyncio.sleep(0.001)
     assert len([told for told in h.troubles if told.startswith("alert: the account at openai has no money left")]) == 1

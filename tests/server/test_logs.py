@@ -76,6 +76,14 @@ def test_a_part_in_trouble_writes_one_line_in_ten_seconds_and_then_how_many_it_l
     assert len([line for line in written(stream) if line["part"] == "ledger"]) == 3
 
 
+def test_each_alert_is_written_since_it_is_told_only_once() -> None:
+    stream = io.StringIO()
+    report = reporter(open_log("info", stream), lambda: 100.0)
+    for share in ("80 %", "100 %"):
+        report("alert", share)
+    assert [line["event"] for line in written(stream)] == ["80 %", "100 %"]
+
+
 @pytest.mark.parametrize(
     ("text", "kept"),
     [

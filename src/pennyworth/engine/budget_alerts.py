@@ -27,8 +27,10 @@ class BudgetAlerts:
         limit, holding = held
         account = holding.account
         used, ceiling, until = Money(holding.used), Money(holding.ceiling), moment(account.until_s)
+        reached = holding.used >= share * holding.ceiling
+        so_much = f"{share * 100:g} % of" if reached else "what is left no longer covers a call that was asked for, of"
         text = (
-            f"{limit.whose[0].upper()}{limit.whose[1:]} has used {used} of {ceiling} USD: {share * 100:g} % of the budget "
+            f"{limit.whose[0].upper()}{limit.whose[1:]} has used {used} of {ceiling} USD: {so_much} the budget "
             f"of {limit.said}, renewed at {until}."
         )
         facts: dict[str, str | int | float] = {

@@ -233,4 +233,12 @@ class Healths:
             self._accounts.insert(name, seen)
 
     def seen(self, now_s: float) -> list[Health]:
-        return [health.seen(now_s) for health in self._targets.values()]
+        return [self._with_account(name, health.seen(now_s), now_s) for name, health in self._targets.items()]
+
+    def _with_account(self, target: str, seen: Health, now_s: float) -> Health:
+        """A target that is well rests with its account. Accounts of callers' own are theirs alone, and say nothing here."""
+        account = self._accounts.get(target.partition("/")[0], WELL)
+        if seen.state == "failing" or not account.resting:
+            return seen
+        rest = round(max(account.until_s - now_s, 0.0), 3)
+        return msgspec.structs.replace(seen, state="exhausted", resting_s=rest)

@@ -6,8 +6,10 @@ $9.2 million, and the two halves do not before 8.6 billion receipts or $9.9 quad
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pennyworth.errors import ConfigError
@@ -62,6 +64,8 @@ def joined(hi: int, lo: int) -> int:
 
 def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
     """A connection in write-ahead mode to a database that has our tables. Raises ``sqlite3.Error``, ``ConfigError``."""
+    with suppress(OSError):  # what cannot be made is told by SQLite; -wal and -shm take the mode of the file
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         _write_ahead(connection, busy_s)

@@ -21,6 +21,8 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 from pennyworth.assemble import Report
 
 EVERY_S = 10.0
+_TOLD_ONCE = "alert"
+"""What comes once by itself: a line that is left out would never be read."""
 _LONGEST = 500
 _CREDENTIAL = re.compile(
     r"(?i)\b(?:bearer|basic)\s+[^\s'\",]+|\b(?:sk|pk|rk|gsk|xai|hf|ghp|nvapi|pw)[-_][A-Za-z0-9_-]{6,}|\bAIza[A-Za-z0-9_-]{8,}"
@@ -63,7 +65,7 @@ def open_log(level: str | Level, stream: TextIO | None = None, **always: str) ->
 
 
 def reporter(log: FilteringBoundLogger, clock: Callable[[], float] = time.monotonic) -> Report:
-    """One line per part in ten seconds, with how many were left out since the last. Called from any thread."""
+    """One line per part in ten seconds, with how many were left out since the last; of alerts each. Called from any thread."""
     lock = threading.Lock()
     last: dict[str, tuple[float, int]] = {}
 
@@ -71,7 +73,7 @@ def reporter(log: FilteringBoundLogger, clock: Callable[[], float] = time.monoto
         now = clock()
         with lock:
             before, suppressed = last.get(part, (-EVERY_S, 0))
-            quiet = now - before < EVERY_S
+            quiet = now - before < EVERY_S and part != _TOLD_ONCE
             last[part] = (before, suppressed + 1) if quiet else (now, 0)
         if quiet:
             return
