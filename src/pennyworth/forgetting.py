@@ -117,7 +117,8 @@ def open_eraser(plan: Plan, keyring: Keyring, ledger: SqliteLedger, folder: Jour
     """That of a state directory."""
     at = state_dir(plan)
     receipts = ReceiptsErased(at / LEDGER)
-    answers = AnswersErased(at / ANSWERS, Marks(keyring.derive(SEALING)))
-    promises = PromisesErased(at / IDEMPOTENCY)
+    marks = Marks(keyring.derive(SEALING))
+    answers = AnswersErased(at / ANSWERS, marks)
+    promises = PromisesErased(at / IDEMPOTENCY, marks)
     places = (receipts, JournalErased(at / JOURNAL, ledger), SetAside(at / ANSWERS), promises, answers)
     return Eraser(keyring, places, receipts, folder.flush)

@@ -54,7 +54,8 @@ def open_control(plan: Plan) -> SqliteControl:
 
 def open_idempotency(plan: Plan, keyring: Keyring) -> SqliteIdempotency:
     """The requests that bear a key, shared by the workers of a machine."""
-    return SqliteIdempotency(state_dir(plan) / IDEMPOTENCY, keyring.derive("idempotency store"))
+    path, secret = state_dir(plan) / IDEMPOTENCY, keyring.derive("idempotency store")
+    return SqliteIdempotency(path, secret, cover=_cover(plan, keyring))
 
 
 def open_keybook(plan: Plan) -> SqliteKeyBook:
@@ -92,9 +93,15 @@ def open_answers(plan: Plan, keyring: Keyring, report: Report) -> SqliteStore:
         secret,
         plan.cache.max_entries,
         plan.cache.max_bytes,
-        cover=AesCover(keyring.derive("encrypt"), Marks(secret)) if plan.cache.encrypt else None,
+        cover=_cover(plan, keyring),
         on_trouble=lambda what: report("store", what),
     )
+
+
+def _cover(plan: Plan, keyring: Keyring) -> AesCover | None:
+    if not plan.cache.encrypt:
+        return None
+    return AesCover(keyring.derive("encrypt"), Marks(keyring.derive(SEALING)))
 
 
 def open_keyring(plan: Plan) -> Keyring:

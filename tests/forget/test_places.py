@@ -265,7 +265,7 @@ class TestPromises(ForgetsContract):
         book.close()
 
     def make_place(self, folder: Path) -> Forgets:
-        return PromisesErased(folder / "idempotency.db")
+        return PromisesErased(folder / "idempotency.db", Marks(SECRET))
 
     def test_what_was_promised_is_not_made_a_second_time(self, tmp_path: Path) -> None:
         self.fill(tmp_path)
@@ -275,11 +275,33 @@ class TestPromises(ForgetsContract):
         book.close()
         assert states == ["not_kept"] * RECORDS + ["done"] * (3 * RECORDS)
 
-
     def test_the_result_of_a_request_under_way_is_not_written_down_afterwards(self, tmp_path: Path) -> None:
         book = SqliteIdempotency(tmp_path / "idempotency.db", SECRET)
         finish_after(book, self.make_place(tmp_path))
         book.close()
+
+
+class TestEncryptedPromises(ForgetsContract):
+    """Nothing of anybody stands there in clear, so there is nothing to look for; but all of theirs is found."""
+
+    def fill(self, folder: Path) -> None:
+        book = SqliteIdempotency(folder / "idempotency.db", SECRET, cover=AesCover(SECRET, Marks(SECRET)))
+        fill_promises(book)
+        assert [book.begin(one, 1.0).state for one in promises()] == ["done"] * (4 * RECORDS)
+        book.close()
+        assert not any(name.encode() in self.everything(folder) for name in (ALICE, SHOP, TEAM))
+
+    def make_place(self, folder: Path) -> Forgets:
+        return PromisesErased(folder / "idempotency.db", Marks(SECRET))
+
+    @pytest.mark.parametrize("place", range(3))
+    def test_their_bytes_are_gone_and_those_of_others_are_not(self, tmp_path: Path, place: int) -> None:
+        self.fill(tmp_path)
+        self.make_place(tmp_path).forget(WHO[place])
+        book = SqliteIdempotency(tmp_path / "idempotency.db", SECRET, cover=AesCover(SECRET, Marks(SECRET)))
+        states = [book.begin(one, 1.0).state for one in promises()]
+        book.close()
+        assert states == ["not_kept" if number // RECORDS == place else "done" for number in range(4 * RECORDS)]
 
 
 class TestMemoryPromises(ForgetsContract):
@@ -292,7 +314,6 @@ class TestMemoryPromises(ForgetsContract):
 
     def everything(self, folder: Path) -> bytes:
         return repr([(row.promise, row.result) for row in self.book._rows.values()]).encode()
-
 
     def test_the_result_of_a_request_under_way_is_not_written_down_afterwards(self) -> None:
         book = MemoryIdempotency()

@@ -9,7 +9,9 @@ import pytest
 
 from pennyworth.errors import ConfigError, StoreError
 from pennyworth.ports import Found
+from pennyworth.stores.aes import AesCover
 from pennyworth.stores.alive import Alive
+from pennyworth.stores.cover import Marks
 from pennyworth.stores.idempotency import MemoryIdempotency
 from pennyworth.stores.idempotency_sqlite import SqliteIdempotency
 from pennyworth.testing.contract_idempotency import NOW, RESULT, IdempotencyContract, promise
@@ -34,6 +36,26 @@ class TestSqliteIdempotency(IdempotencyContract):
     def spoil_results(self, folder: Path) -> bool:
         tamper(folder, "UPDATE once SET result = CAST(substr(result, 1, 30) || x'21' || substr(result, 32) AS BLOB)")
         return True
+
+
+class TestEncryptedIdempotency(TestSqliteIdempotency):
+    def make_book(self, folder: Path, **limits: int) -> SqliteIdempotency:
+        cover = AesCover(b"another secret", Marks(b"marks"))
+        return SqliteIdempotency(folder / "idempotency.db", b"secret", cover=cover, **limits)
+
+
+def test_results_from_before_encryption_was_switched_on_are_given_still_and_none_is_given_without_its_key(
+    tmp_path: Path,
+) -> None:
+    plain, covered = TestSqliteIdempotency(), TestEncryptedIdempotency()
+    for make, key, then in ((plain, b"1" * 32, "done"), (covered, b"2" * 32, "not_kept")):
+        book = make.make_book(tmp_path)
+        book.begin(promise(key), NOW)
+        book.finish(key, RESULT)
+        book.close()
+        other = (covered if make is plain else plain).make_book(tmp_path)
+        assert other.begin(promise(key), NOW).state == then
+        other.close()
 
 
 def tamper(folder: Path, sql: str) -> None:

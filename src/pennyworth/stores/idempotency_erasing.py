@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pennyworth.stores.cover import Marks
 from pennyworth.stores.erasing import empty_log
 from pennyworth.stores.idempotency import COLUMN
 from pennyworth.stores.idempotency_sqlite import SCHEMA
@@ -22,15 +23,16 @@ class PromisesErased:
 
     place = "promises"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, marks: Marks) -> None:
         self._path = path
+        self._marks = marks
 
     def count(self, whom: Whom) -> int:
         column = COLUMN[whom.by]
         with beside(self._path, SCHEMA, _WAIT_S) as db:
             if db is None or not whom.value:
                 return 0  # those without a name are nobody's
-            found = db.execute(f"SELECT count(*) FROM once WHERE {column} = ?", (whom.value,))  # noqa: S608 our own names
+            found = db.execute(f"SELECT count(*) FROM once WHERE {column} IN (?, ?)", self._names(whom))  # noqa: S608
             return int(found.fetchone()[0])
 
     def forget(self, whom: Whom) -> int:
@@ -39,8 +41,12 @@ class PromisesErased:
             if db is None or not whom.value:
                 return 0  # those without a name are nobody's
             gone = db.execute(
-                f"UPDATE once SET ended = 1, result = NULL, scope = '', client = '', end_user = '' WHERE {column} = ?",  # noqa: S608
-                (whom.value,),
+                f"UPDATE once SET ended = 1, result = NULL, scope = '', client = '', end_user = '' WHERE {column} IN (?, ?)",  # noqa: S608
+                self._names(whom),
             ).rowcount
             empty_log(db, self._path)
             return gone
+
+    def _names(self, whom: Whom) -> tuple[str, str]:
+        """In clear and covered: the file may hold rows of both kinds."""
+        return whom.value, self._marks(whom.by, whom.value)

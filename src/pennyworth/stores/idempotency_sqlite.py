@@ -18,6 +18,7 @@ import msgspec
 from pennyworth.errors import StoreError
 from pennyworth.ports import FirstResult, Found, Promise
 from pennyworth.stores.alive import Alive
+from pennyworth.stores.cover import Cover, NoCover
 from pennyworth.stores.opening import (
     ERRORS,
     DamagedError,
@@ -59,18 +60,32 @@ _CHECKPOINT_EVERY = 250
 """Commits. SQLite's own checkpoints wait for the disk in whoever commits next, which is the event loop; a thread's hold up nobody."""
 
 _MAC_BYTES = 16
+_SALT = b"results of requests made once"
+"""The keys are those of the scopes; a result that is forgotten is overwritten, so none needs a salt to throw away."""
+
 _MEND = "Stop all workers, move the file away, start again: requests made before are not known any more then."
 
 
 class SqliteIdempotency:
-    """An ``Idempotency`` in a file. ``secret`` seals the results, so that one that was changed is not given.
+    """An ``Idempotency`` in a file. ``secret`` seals the results, so that one that was changed is not given; ``cover``
+    hides them, and the names by which they are forgotten.
 
     ``ConfigError`` when the file is a newer Pennyworth's or another program's, ``StoreError`` when it cannot be used.
     """
 
-    def __init__(self, path: Path, secret: bytes, most: int = _MOST, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        secret: bytes,
+        most: int = _MOST,
+        most_bytes: int = _MOST_BYTES,
+        cover: Cover | None = None,
+    ) -> None:
         self._path = path
         self._secret = secret
+        self._cover = cover or NoCover()
+        self._scopes: dict[bytes, str] = {}
+        """Of the promises that this process is keeping just now."""
         self._most = most
         self._most_bytes = most_bytes
         self._decode = msgspec.msgpack.Decoder(FirstResult).decode
@@ -94,15 +109,18 @@ class SqliteIdempotency:
             if row is not None:
                 db.execute("DELETE FROM once WHERE id = ?", row[:1])
             self._make_room(db, now_s)
-            p = promise
+            p, name = promise, self._cover.name
+            names = (name("scope", p.scope), name("client", p.client), name("user", p.end_user))
             db.execute(
                 "INSERT INTO once (key, seal, run, until_s, scope, client, end_user) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (p.key, p.seal, self._alive.run, p.until_s, p.scope, p.client, p.end_user),
+                (p.key, p.seal, self._alive.run, p.until_s, *names),
             )
+        self._scopes[p.key] = p.scope
         return Found("begun")
 
     def finish(self, key: bytes, result: FirstResult | None) -> None:
-        sealed = None if result is None else self._sealed(key, msgspec.msgpack.encode(result))
+        scope = self._scopes.pop(key, "")
+        sealed = None if result is None else self._sealed(key, self._covered(scope, msgspec.msgpack.encode(result)))
         with self._transaction() as db:
             db.execute(
                 "UPDATE once SET ended = 1, result = ? WHERE key = ? AND run = ? AND ended = 0",
@@ -111,6 +129,7 @@ class SqliteIdempotency:
             self._let_results_go(db)
 
     def drop(self, key: bytes) -> None:
+        self._scopes.pop(key, None)
         with self._transaction() as db:
             db.execute("DELETE FROM once WHERE key = ? AND run = ? AND ended = 0", (key, self._alive.run))
 
@@ -125,7 +144,7 @@ class SqliteIdempotency:
         if not ended:
             running = run != self._alive.run and self._alive.lives(run)
             return Found("running" if running else "unknown")
-        result = self._opened(promise.key, sealed) if sealed is not None else None
+        result = self._opened(promise, sealed) if sealed is not None else None
         return Found("done", result) if result is not None else Found("not_kept")
 
     def _make_room(self, db: sqlite3.Connection, now_s: float) -> None:
@@ -146,12 +165,16 @@ class SqliteIdempotency:
     def _sealed(self, key: bytes, body: bytes) -> bytes:
         return hmac.digest(self._secret, key + body, "sha256")[:_MAC_BYTES] + body
 
-    def _opened(self, key: bytes, sealed: bytes) -> FirstResult | None:
-        body = sealed[_MAC_BYTES:]
-        if not hmac.compare_digest(self._sealed(key, body), sealed):
+    def _covered(self, scope: str, body: bytes) -> bytes:
+        return self._cover.close(scope, body, {self._cover.name("scope", scope): _SALT})
+
+    def _opened(self, promise: Promise, sealed: bytes) -> FirstResult | None:
+        covered = sealed[_MAC_BYTES:]
+        if not hmac.compare_digest(self._sealed(promise.key, covered), sealed):
             return None
+        body = self._cover.open(self._cover.name("scope", promise.scope), _SALT, covered)
         try:
-            return self._decode(body)
+            return self._decode(body) if body is not None else None
         except msgspec.MsgspecError:  # of another release
             return None
 
