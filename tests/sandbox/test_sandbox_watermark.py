@@ -117,6 +117,21 @@ def test_an_answer_ended_by_its_length_is_right_as_far_as_it_goes_and_no_other(d
     assert check_answer(text[:place] + "?" + text[place + 1 :], body, KEY, finish="length") is not None
 
 
+@pytest.mark.parametrize("rule", [None, Rule(kind="refusal")])
+def test_whatever_was_said_is_right_as_far_as_it_goes_wherever_it_is_cut(rule):
+    text = answer(BODY, rule=rule)
+    said = text.rpartition(" [end:")[0]
+    for place in range(len(f"[wm:{expected_watermark(BODY, KEY)}]"), len(said) + 1):
+        assert check_answer(said[:place], BODY, KEY, finish="length") is None
+
+
+@pytest.mark.parametrize("noun", ["ref", "refused:", "answer refusal:", "refusal", "refusal answer"])
+def test_another_opening_than_that_of_an_answer_or_a_refusal_is_none(noun):
+    words = answer(BODY).partition(" answer:")[2]
+    text = f"[wm:{expected_watermark(BODY, KEY)}] Simulated {noun}{words}"
+    assert check_answer(text, BODY, KEY, finish="length") is not None
+
+
 def test_refusals_and_tool_calls_can_be_checked_too():
     assert check_answer(answer(BODY, rule=Rule(kind="refusal")), BODY, KEY) is None
     arguments = json.loads(answer(BODY, rule=Rule(kind="tool_calls")))

@@ -103,7 +103,7 @@ def _wrong_mark(text: str, expected: str) -> str | None:
 
 
 def _wrong_start(text: str, watermark: str, choice: int) -> str | None:
-    noun = "refusal" if " refusal:" in text[:80] else "answer"
-    start = "".join(opening(watermark, noun))
+    """A text that stops within its opening may not yet say whether it was to be an answer or a refusal."""
     words = "".join(filler(watermark, choice, max(len(text) // 4, 1)))
-    return None if (start + words).startswith(text) else "altered: the words are not those of this watermark"
+    right = any(("".join(opening(watermark, noun)) + words).startswith(text) for noun in ("answer", "refusal"))
+    return None if right else "altered: the words are not those of this watermark"
