@@ -93,17 +93,21 @@ class Order(msgspec.Struct, frozen=True):
 
 
 class History:
-    """``receipts``: acknowledged, in order. ``announced``: the targets of the calls for
-    each id. ``refused``: ids that the disk would not take. ``created``: reply id -> when
-    its answer was kept first, by the wall clock."""
+    """``receipts``: acknowledged, in order. ``intents``: the last that was, for each id.
+
+    ``announced``: every intent of an id, whether the disk took it or not. ``refused``: the receipts it would not take.
+    ``lost``: ids whose process died, and of which the disk knows nothing at all. ``created``: reply id -> when its answer
+    was kept first, by the wall clock.
+    """
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.calls: dict[str, Call] = {}
         self.receipts: list[Receipt] = []
         self.intents: dict[str, Intent] = {}
-        self.announced: defaultdict[str, list[str]] = defaultdict(list)
-        self.refused: set[str] = set()
+        self.announced: defaultdict[str, list[Intent]] = defaultdict(list)
+        self.refused: dict[str, Receipt] = {}
+        self.lost: set[str] = set()
         self.kept: list[Kept] = []
         self.created: dict[str, float] = {}
         self.orders: list[Order] = []
@@ -119,14 +123,16 @@ class History:
     def acknowledge(self, record: Intent | Receipt) -> None:
         if isinstance(record, Intent):
             self.intents[record.id] = record
-            self.announced[record.id].append(record.target)
+            self.announced[record.id].append(record)
         else:
             self.receipts.append(record)
             self._note(record.id[-6:], record.served, record.ending, record.status, record.spent.pico, record.model)
 
     def refuse(self, record: Intent | Receipt) -> None:
-        if isinstance(record, Receipt):
-            self.refused.add(record.id)
+        if isinstance(record, Intent):
+            self.announced[record.id].append(record)
+        else:
+            self.refused[record.id] = record
 
     def keeps(self, kept: Kept) -> None:
         self.kept.append(kept)

@@ -23,14 +23,15 @@ _FREE = ("coalesced", "exact", "normalised", "stale")
 def books(evidence: Evidence) -> Iterator[Broken]:
     history = evidence.history
     booked: Counter[str] = Counter()
-    nameless: Counter[_Whose] = Counter()
-    for receipt in history.receipts:
+    nameless = _left_open(evidence)
+    # A receipt that the disk would not take is in no ledger, and what it says of its calls is held against the bill all the same.
+    for receipt in (*history.receipts, *history.refused.values()):
         yield from _adds_up(receipt)
         for attempt in receipt.attempts:
             booked[attempt.provider_request_id] += 1
-            if attempt.ending == "unknown":  # one note for all the calls that a dead process had announced
-                nameless.update(_whose(evidence, receipt.scope, target) for target in history.announced[receipt.id])
-            elif not attempt.provider_request_id:
+            if attempt.ending == "unknown":
+                continue  # one note for all the calls that were left open: those are counted already
+            if not attempt.provider_request_id:
                 nameless[_whose(evidence, receipt.scope, attempt.target)] += not attempt.fault.startswith(_NEVER_SENT)
             elif (call := history.calls.get(attempt.provider_request_id)) is None:
                 yield Broken("books are the bill", 0, f"{receipt.id}: {attempt.provider_request_id} is on no bill")
@@ -38,6 +39,15 @@ def books(evidence: Evidence) -> Iterator[Broken]:
                 yield from _as_billed(receipt, attempt, call)
     yield from _all_booked(evidence, booked, nameless)
     yield from _in_total(evidence)
+
+
+def _left_open(evidence: Evidence) -> Counter[_Whose]:
+    """The calls that a process had announced, and of which it could say no more before it died. Those count that the disk
+    would not take an intent of: a journal that refuses fails no request, so the call was made all the same."""
+    history = evidence.history
+    unknown = {receipt.id for receipt in history.receipts if receipt.ending == "unknown"} - history.refused.keys()
+    intents = [intent for request in unknown | history.lost for intent in history.announced[request]]
+    return Counter(_whose(evidence, intent.scope, intent.target) for intent in intents)
 
 
 def _whose(evidence: Evidence, scope: str, target: str) -> _Whose:
@@ -83,8 +93,6 @@ def _all_booked(evidence: Evidence, booked: Counter[str], nameless: Counter[_Who
     for request_id, times in booked.items():
         if request_id and times > 1:
             yield Broken("books are the bill", 0, f"{request_id} is booked {times} times")
-    if evidence.history.refused:
-        return  # what the disk would not take is on no receipt
     unbooked: dict[_Whose, list[Call]] = {}
     for call in evidence.history.calls.values():
         if not booked[call.id]:

@@ -23,13 +23,13 @@ def receipts(evidence: Evidence) -> Iterator[Broken]:
             yield Broken("one receipt", 0, f"{receipt_id} was written {number} times")
     known = {receipt.id: receipt for receipt in history.receipts}
     for asked in history.asked:
-        yield from _acknowledged(asked, evidence, known.keys() | history.refused)
+        yield from _acknowledged(asked, evidence, known.keys() | history.refused.keys())
         receipt = known.get(asked.receipt)
         if receipt is not None and (asked.whole or asked.heard.complete) and receipt.id not in history.refused:
             yield from _true(asked, receipt)
     yield from _each(evidence)
-    for intent in history.intents:
-        if intent not in known and intent not in history.refused:
+    for intent in history.announced:
+        if not (intent in known or intent in history.refused or intent in history.lost):
             yield Broken("one receipt", 0, f"the call announced as {intent} was never settled")
 
 

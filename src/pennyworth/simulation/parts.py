@@ -79,6 +79,7 @@ class Disk:
         for intent in history.intents.values():
             if intent.id not in receipts:
                 history.receipts.append(outcome_unknown(OpenIntent(owner=owner, intent=intent)))
+        history.lost.update(history.announced.keys() - history.intents.keys() - receipts - history.refused.keys())
 
 
 def parts_of(
