@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 
 from pennyworth.plan import Limits
 from pennyworth.server.asked import Door
 from pennyworth.server.connection import Connection, Connections
-
-BACKLOG = 1024
+from pennyworth.server.listening import Closes, listen
 
 
 class HttpServer:
@@ -18,20 +16,19 @@ class HttpServer:
     def __init__(self, door: Door, limits: Limits) -> None:
         self.connections = Connections(limits)
         self._door = door
-        self._server: asyncio.AbstractServer | None = None
+        self._listening: Closes | None = None
 
     async def start(self, listener: socket.socket) -> None:
         """Returns when connections are accepted. Those that came before have waited in the socket."""
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._connection, sock=listener, backlog=BACKLOG)
+        self._listening = await listen(listener, self._connection)
 
     def adopt(self, limits: Limits) -> None:
         self.connections.adopt(limits)
 
     def drain(self) -> None:
         """Accepts no more, and closes each connection once it owes nothing."""
-        if self._server is not None:
-            self._server.close()
+        if self._listening is not None:
+            self._listening.close()
         self.connections.drain()
 
     async def gone(self) -> None:

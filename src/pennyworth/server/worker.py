@@ -12,7 +12,8 @@ import socket
 from pennyworth.assemble import Runtime
 from pennyworth.engine.terms import Terms
 from pennyworth.plan import Listen, Plan
-from pennyworth.server.http_server import BACKLOG, HttpServer
+from pennyworth.server.http_server import HttpServer
+from pennyworth.server.listening import BACKLOG
 from pennyworth.server.public import PublicDoor
 from pennyworth.server.snapshot import Snapshot, take
 
