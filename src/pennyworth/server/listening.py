@@ -1,9 +1,8 @@
-"""Lets in those who connect, as many in a turn of the loop as have come.
+"""Lets in those who connect, several in a turn of the loop.
 
-libuv, and so uvloop, accepts one connection a turn (1.45 and later; 500 waiting: 501 turns). A busy gateway's turns are
-long, so in a crowd the kernel's queue overflows, and whoever is dropped from it gets no answer at all, not even that he
-should come back: at 1,000 new requests a second on a busy core one in ten. Accepting ourselves costs 11 µs a connection
-more (29 before), and nothing for a request on one that is there.
+uvloop accepts one connection a turn (0.23: 500 were waiting, 501 turns). A busy gateway's turns are long, so in a crowd
+the kernel's queue overflows, and whoever is dropped from it gets no answer at all, not even that he should come back.
+Accepting ourselves costs 11 µs a connection more (29 before), and nothing for a request on one that is there.
 """
 
 from __future__ import annotations
