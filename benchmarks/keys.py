@@ -20,12 +20,14 @@ import msgspec
 from benchmarks.questions import MODEL, body
 from benchmarks.sheet import Cell, Sheet
 from pennyworth.assemble import MEMORY, Runtime, open_runtime
+from pennyworth.clients import Allowance, ClientKey
 from pennyworth.decide import keys as virtual
 from pennyworth.decide.keys import Wanted, sealer
 from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
 from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
-from pennyworth.plan import Allowance, ClientKey, Limits, Plan, Provider, Secret
+from pennyworth.plan import Limits, Plan, Provider
+from pennyworth.secret import Secret
 from pennyworth.server.asked import Asked
 from pennyworth.server.public import PublicDoor
 from pennyworth.server.request_head import Head, read_head

@@ -10,9 +10,10 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from pennyworth.clients import KeySet
 from pennyworth.money import Price
 from pennyworth.outcome import Intent, Kept, Receipt, Totals
-from pennyworth.plan import KeySet, Target
+from pennyworth.plan import Target
 from pennyworth.request import Key, Request
 from pennyworth.view import Control
 from pennyworth.whom import Erasure, Whom

@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from pennyworth.clients import UNLIMITED, Allowance
 from pennyworth.outcome import Answer
-from pennyworth.plan import UNLIMITED, Allowance, Plan, Switch
+from pennyworth.plan import Plan, Switch
 from pennyworth.request import Caller
 
 Select = Literal["all", "key", "model", "tag", "scope", "older_than", "user", "client"]

@@ -9,7 +9,8 @@ from pennyworth.config import ConfigErrors, load, problems
 from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
 from pennyworth.errors import ConfigError
 from pennyworth.money import Price, Rate
-from pennyworth.plan import OFF, ON, ModelSpec, Plan, Route, Secret, Switch
+from pennyworth.plan import OFF, ON, ModelSpec, Plan, Route, Switch
+from pennyworth.secret import Secret
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import pytest
 
 from pennyworth.config import check, load, problems
 from pennyworth.config.presets import PRESETS, preset_named
-from pennyworth.plan import Quirks, Road, Secret
+from pennyworth.plan import Quirks, Road
+from pennyworth.secret import Secret
 
 
 def provider(tmp_path, lines, env=None, name="own"):

@@ -4,9 +4,10 @@ from operator import attrgetter
 
 import pytest
 
+from pennyworth.clients import UNLIMITED, Allowance, Budget
 from pennyworth.config import describe, interpret
 from pennyworth.errors import ConfigError
-from pennyworth.plan import UNLIMITED, Allowance, Budget, Secret
+from pennyworth.secret import Secret
 
 SECRET = "a-client-key-0123456789"
 MODELS = {"own": {"base_url": "http://127.0.0.1:9000/v1", "models": ["gpt-4o", "gpt-4o-mini"]}}

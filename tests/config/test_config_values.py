@@ -9,7 +9,8 @@ from pennyworth.config.amounts import DOLLARS, DURATION, SIZE, SWITCH, show_dura
 from pennyworth.config.credentials import SECRET, VARIABLE
 from pennyworth.config.kinds import FLAG, NAME, PATTERNS, PORT, TEXT, TEXTS
 from pennyworth.config.problems import UnusableError
-from pennyworth.plan import Secret, Switch
+from pennyworth.plan import Switch
+from pennyworth.secret import Secret
 
 READ = [
     (DURATION, 90, 90.0),

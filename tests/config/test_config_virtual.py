@@ -2,12 +2,12 @@
 
 import pytest
 
+from pennyworth.clients import UNLIMITED, Allowance, Budget
 from pennyworth.config import interpret
 from pennyworth.config.schema_tenants import KEY
 from pennyworth.config.virtual import VIRTUAL_KEY, taken, wanted
 from pennyworth.decide.keys import Wanted
 from pennyworth.errors import ConfigError
-from pennyworth.plan import UNLIMITED, Allowance, Budget
 
 PLAN = interpret(
     {

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pennyworth.decide.admit import Admit, Refuse, admit, resolve, route_for
 from pennyworth.money import Price, Rate
-from pennyworth.plan import ModelSpec, Plan, Provider, Route, Secret, Target
+from pennyworth.plan import ModelSpec, Plan, Provider, Route, Target
 from pennyworth.request import Caller, Request
+from pennyworth.secret import Secret
 from pennyworth.view import Control, View
 
 PRICE = Price(input=Rate(Decimal(1)), output=Rate(Decimal(2)))

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pennyworth.clients import Allowance, Budget, ClientKey
 from pennyworth.decide.allowance import Limit, check_currencies, limits_of, refusal, strictest, window
 from pennyworth.errors import ConfigError
 from pennyworth.money import PICO
-from pennyworth.plan import Allowance, Budget, ClientKey, Plan, Secret
+from pennyworth.plan import Plan
+from pennyworth.secret import Secret
 from pennyworth.view import Grant
 
 RATES = {"USD": Decimal(1), "CNY": Decimal("0.1398"), "VND": Decimal("0.000039")}

@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pennyworth.clients import Allowance
 from pennyworth.decide import admit, glob
 from pennyworth.decide.allowed import may_ask, offered, refusal
-from pennyworth.plan import Allowance, ModelSpec, Plan, Provider
+from pennyworth.plan import ModelSpec, Plan, Provider
 from pennyworth.view import Grant
 
 ANY, SMALL, GPT = Allowance(), Allowance(models=("small", "own/*")), Allowance(models=("gpt-*",))

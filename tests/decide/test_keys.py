@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pennyworth.clients import KeySet, VirtualKey
 from pennyworth.decide import keys
 from pennyworth.decide.key import Keyring
 from pennyworth.errors import RequestError
-from pennyworth.plan import KeySet, VirtualKey
 
 SEAL = keys.sealer(Keyring(b"s" * 32))
 NOW = 1_800_000_000.0

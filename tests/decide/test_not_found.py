@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from pennyworth.decide.not_found import not_found
 from pennyworth.decide.trouble import explain
 from pennyworth.outcome import Outcome
-from pennyworth.plan import Provider, Secret, Target
+from pennyworth.plan import Provider, Target
+from pennyworth.secret import Secret
 
 TARGET = Target(provider=Provider(name="own", base_url="http://gpu:8000/v1", credential=Secret("sk-1")), model="sql")
 SAID = "The model `sql` does not exist."

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pennyworth.clients import Share
 from pennyworth.decide.cacheable import verdict
 from pennyworth.decide.scope import CONVERSATION_HEADER, caller_of, narrowed
 from pennyworth.mac import Mac
-from pennyworth.plan import Route, Share
+from pennyworth.plan import Route
 from pennyworth.request import Caller
 from pennyworth.wire.chat import USER_HEADER, read_request
 

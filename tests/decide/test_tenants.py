@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from pennyworth.clients import Allowance, ClientKey, KeySet, Team
 from pennyworth.decide import keys
 from pennyworth.decide.key import Keyring
 from pennyworth.decide.tenants import tenants_of
-from pennyworth.plan import Allowance, ClientKey, KeySet, Plan, Secret, Team
+from pennyworth.plan import Plan
 from pennyworth.request import Caller
+from pennyworth.secret import Secret
 from pennyworth.view import Tenants
 
 SEAL = keys.sealer(Keyring(b"s" * 32))

@@ -20,7 +20,8 @@ from pennyworth.assemble import MEMORY, Runtime, open_runtime
 from pennyworth.decide.lifetime_rules import DEFAULT_LIFETIMES
 from pennyworth.ledgers.balance import balances
 from pennyworth.outcome import Receipt
-from pennyworth.plan import Limits, Listen, Persistence, Plan, Provider, Route, Secret
+from pennyworth.plan import Limits, Listen, Persistence, Plan, Provider, Route
+from pennyworth.secret import Secret
 from pennyworth.server.worker import Stop, Worker, bind
 
 T = TypeVar("T")

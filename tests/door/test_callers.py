@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from pennyworth.clients import ClientKey, KeySet
 from pennyworth.decide.key import Keyring
 from pennyworth.decide.keys import sealer
 from pennyworth.decide.tenants import tenants_of
 from pennyworth.errors import RequestError
-from pennyworth.plan import ClientKey, KeySet, Plan, Provider, Secret
+from pennyworth.plan import Plan, Provider
+from pennyworth.secret import Secret
 from pennyworth.server.auth import Gatekeeper
 from pennyworth.testing.chat_bytes import chat_json
 from pennyworth.testing.scripted_server import connection, send

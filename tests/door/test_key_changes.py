@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
+from pennyworth.clients import Allowance, ClientKey, KeySet, Team
 from pennyworth.decide import keys as virtual
 from pennyworth.decide.keys import Wanted, sealer
 from pennyworth.errors import RequestError
-from pennyworth.plan import Allowance, ClientKey, KeySet, Limits, Secret, Team
+from pennyworth.plan import Limits
+from pennyworth.secret import Secret
 from pennyworth.server.asked import Asked
 from pennyworth.server.public import PublicDoor
 from pennyworth.server.request_head import Head, read_head

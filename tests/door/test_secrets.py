@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pennyworth.clients import ClientKey, KeySet
 from pennyworth.decide.keys import sealer
 from pennyworth.decide.tenants import tenants_of
-from pennyworth.plan import ClientKey, KeySet, Plan, Secret, Target
+from pennyworth.plan import Plan, Target
 from pennyworth.ports import Call
+from pennyworth.secret import Secret
 from pennyworth.server import logs, metrics
 from pennyworth.server.auth import Gatekeeper
 from pennyworth.server.intake import Reader

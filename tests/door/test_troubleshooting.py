@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from pennyworth.clients import ClientKey
 from pennyworth.decide import allowance
 from pennyworth.decide.allowance import Limit
-from pennyworth.plan import ClientKey, Secret
+from pennyworth.secret import Secret
 from pennyworth.testing.chat_bytes import chat_events, error_json
 from pennyworth.testing.scripted_server import Connection, await_close, connection, http_head, reset, send
 from tests.door.conftest import MakeGateway

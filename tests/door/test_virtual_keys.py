@@ -12,14 +12,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from openai import OpenAI
 
+from pennyworth.clients import Allowance, ClientKey, Team
 from pennyworth.decide import keys as virtual
 from pennyworth.decide.keys import Wanted, sealer
 from pennyworth.decide.scope import CONVERSATION_HEADER
 from pennyworth.engine.triage import Case, Triage
 from pennyworth.outcome import Answer
-from pennyworth.plan import Allowance, ClientKey, ModelSpec, Plan, Secret, Team
+from pennyworth.plan import ModelSpec, Plan
 from pennyworth.request import Caller
 from pennyworth.sandbox import SandboxServer
+from pennyworth.secret import Secret
 from pennyworth.server.intake import Reader
 from pennyworth.state_dir import new_client_key
 from pennyworth.wire.chat import USER_HEADER

@@ -14,8 +14,9 @@ from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.ledgers.balance import balances
 from pennyworth.outcome import Receipt
-from pennyworth.plan import Persistence, Plan, Provider, Secret
+from pennyworth.plan import Persistence, Plan, Provider
 from pennyworth.request import Caller
+from pennyworth.secret import Secret
 from pennyworth.testing.scripted import Entry, ScriptedUpstream
 from pennyworth.wire import chat
 

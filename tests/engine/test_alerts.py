@@ -14,9 +14,9 @@ from pennyworth.decide import allowance
 from pennyworth.engine.alerts import Alerts
 from pennyworth.errors import UpstreamError
 from pennyworth.money import Money
-from pennyworth.plan import Secret
 from pennyworth.ports import Call
 from pennyworth.quotas.memory import MemoryQuotas
+from pennyworth.secret import Secret
 from pennyworth.testing.scripted import Fail, Reply, ScriptedUpstream, chat_json, fail, reply
 from pennyworth.upstreams.http import HttpUpstream
 from pennyworth.upstreams.webhook import Webhook

@@ -13,14 +13,16 @@ from typing import Any
 
 import pytest
 
+from pennyworth.clients import Allowance, Budget, ClientKey, Team
 from pennyworth.decide import allowance, worst
 from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.money import Money, Price, Rate
-from pennyworth.plan import Allowance, Budget, ClientKey, ModelSpec, Persistence, Provider, Route, Secret, Team
+from pennyworth.plan import ModelSpec, Persistence, Provider, Route
 from pennyworth.ports import Account, Bill, Standing
 from pennyworth.quotas.memory import MemoryQuotas
 from pennyworth.request import Caller
+from pennyworth.secret import Secret
 from pennyworth.testing.scripted import chat_events, chat_json, fail, reply, stream
 from pennyworth.wire import chat
 from tests.engine.conftest import Heard, House, MakeHouse, hear

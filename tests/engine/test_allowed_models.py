@@ -7,9 +7,11 @@ import json
 
 import pytest
 
+from pennyworth.clients import Allowance, ClientKey
 from pennyworth.engine.relay import Relay
-from pennyworth.plan import Allowance, ClientKey, Provider, Route, Secret
+from pennyworth.plan import Provider, Route
 from pennyworth.request import Caller
+from pennyworth.secret import Secret
 from pennyworth.testing.scripted import chat_json, error_json, reply
 from pennyworth.wire import chat
 from tests.engine.conftest import AGAIN, House, MakeHouse, hear

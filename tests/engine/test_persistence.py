@@ -14,8 +14,9 @@ from pennyworth.engine.relay import Relay
 from pennyworth.ledgers.balance import balances
 from pennyworth.ledgers.lines import from_line
 from pennyworth.outcome import Intent, Receipt
-from pennyworth.plan import Persistence, Provider, Route, Secret
+from pennyworth.plan import Persistence, Provider, Route
 from pennyworth.ports import Call
+from pennyworth.secret import Secret
 from pennyworth.testing.scripted import Entry, chat_events, chat_json, error_json, event, fail, reply, stream
 from tests.engine.conftest import AGAIN, MakeHouse, hear
 

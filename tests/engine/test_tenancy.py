@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pennyworth.assemble import open_prices
+from pennyworth.clients import ClientKey
 from pennyworth.decide import keys
 from pennyworth.decide.key import Keyring
 from pennyworth.decide.keys import Wanted, sealer
@@ -18,7 +19,8 @@ from pennyworth.engine.state import State
 from pennyworth.engine.tenancy import Tenancy
 from pennyworth.engine.terms import Terms, make_terms
 from pennyworth.errors import StoreError
-from pennyworth.plan import ClientKey, Plan, Secret
+from pennyworth.plan import Plan
+from pennyworth.secret import Secret
 from pennyworth.stores.keybook import SqliteKeyBook
 from pennyworth.view import Control
 

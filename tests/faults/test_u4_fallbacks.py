@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pennyworth.plan import Provider, Route, Secret
+from pennyworth.plan import Provider, Route
+from pennyworth.secret import Secret
 from pennyworth.testing.chat_bytes import chat_events, chat_json
 from pennyworth.testing.scripted import fail, stream
 from pennyworth.testing.scripted_server import connection, send

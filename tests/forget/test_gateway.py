@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from pennyworth.cli.main import run
+from pennyworth.clients import ClientKey
 from pennyworth.decide.key import Keyring
 from pennyworth.ledgers.balance import balances
-from pennyworth.plan import ClientKey, Secret
 from pennyworth.sandbox import SandboxServer, Settings
+from pennyworth.secret import Secret
 from pennyworth.testing.chat_bytes import chat_json
 from pennyworth.testing.scripted_server import connection, send, until
 from tests.door.raw import Wire, post, question

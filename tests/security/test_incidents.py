@@ -16,9 +16,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pennyworth.clients import ClientKey
 from pennyworth.decide.key import Keyring
-from pennyworth.plan import ClientKey, Secret
 from pennyworth.sandbox import SandboxServer, Settings
+from pennyworth.secret import Secret
 from pennyworth.testing.chat_bytes import chat_json
 from pennyworth.testing.scripted_server import connection, send
 from tests.door.raw import Wire, post, question

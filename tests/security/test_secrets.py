@@ -16,10 +16,12 @@ import msgspec
 import pytest
 
 from pennyworth.assemble import MEMORY, open_runtime
+from pennyworth.clients import ClientKey
 from pennyworth.engine.relay import Relay
-from pennyworth.plan import ClientKey, Plan, Road, Secret
+from pennyworth.plan import Plan, Road
 from pennyworth.ports import Call, Exchange
 from pennyworth.request import Caller
+from pennyworth.secret import Secret
 from pennyworth.server import logs
 from pennyworth.testing.chat_bytes import chat_events, chat_json, error_json, event
 from pennyworth.testing.scripted_server import Connection, connection, http_head, send

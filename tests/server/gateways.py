@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pennyworth.clients import KeySet
 from pennyworth.config import interpret, with_sandbox
-from pennyworth.plan import KeySet, Plan
+from pennyworth.plan import Plan
 from pennyworth.server.doors import open_doors
 from pennyworth.server.gateway import serve_alone
 from pennyworth.server.reload import Reread

@@ -14,8 +14,9 @@ import msgspec
 import pytest
 
 from pennyworth.assemble import open_ledger
+from pennyworth.clients import KeySet, VirtualKey
 from pennyworth.errors import ConfigError
-from pennyworth.plan import KeySet, Listen, Plan, VirtualKey
+from pennyworth.plan import Listen, Plan
 from pennyworth.sandbox import SandboxServer
 from pennyworth.server.doors import open_doors
 from pennyworth.server.run import lines, run

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from pennyworth.errors import UpstreamError
-from pennyworth.plan import Provider, Secret, Target
+from pennyworth.plan import Provider, Target
 from pennyworth.ports import Call
+from pennyworth.secret import Secret
 from pennyworth.testing.chat_bytes import chat_json
 from pennyworth.upstreams.http import HttpUpstream
 

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pennyworth.plan import Road, Secret
+from pennyworth.plan import Road
+from pennyworth.secret import Secret
 from pennyworth.testing.scripted_server import (
     Connection,
     ScriptedServer,

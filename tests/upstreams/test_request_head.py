@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pennyworth.errors import UpstreamError
-from pennyworth.plan import Provider, Secret, Target
+from pennyworth.plan import Provider, Target
 from pennyworth.ports import Call
+from pennyworth.secret import Secret
 from pennyworth.upstreams.request_head import Sites
 
 JSON = ("content-type", "application/json")

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pennyworth.plan import PLAIN, Provider, Quirks, Secret
+from pennyworth.plan import PLAIN, Provider, Quirks
 from pennyworth.request import Caller
+from pennyworth.secret import Secret
 from pennyworth.wire import chat, edits
 from pennyworth.wire.shown_key import shown_key
 

@@ -17,12 +17,13 @@ from pennyworth.cli.exits import NOT_THERE, OK, USAGE
 from pennyworth.cli.live import ask_all
 from pennyworth.cli.options import AsJson
 from pennyworth.cli.screen import Screen, add, listing, print_json
+from pennyworth.clients import Allowance
 from pennyworth.config import Finding, describe, load, problems
 from pennyworth.config import check as look_over
 from pennyworth.config.problems import dotted
 from pennyworth.decide.admit import Refuse, resolve
 from pennyworth.errors import ConfigError
-from pennyworth.plan import Allowance, Plan
+from pennyworth.plan import Plan
 from pennyworth.ports import PriceBook
 
 _STYLES: Mapping[str, str] = {"error": "bold red", "warning": "yellow", "ok": "green"}

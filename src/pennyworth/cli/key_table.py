@@ -6,9 +6,9 @@ from rich.table import Table
 
 from pennyworth.cli.amounts import moment
 from pennyworth.cli.screen import add, listing
+from pennyworth.clients import KeySet, VirtualKey
 from pennyworth.config.describe import in_words
 from pennyworth.decide.keys import state_of
-from pennyworth.plan import KeySet, VirtualKey
 
 
 def table(keys: KeySet, now_s: float) -> Table:

@@ -18,13 +18,14 @@ from pennyworth.cli.exits import OK, CommandError, not_there, wrong_usage
 from pennyworth.cli.key_table import table
 from pennyworth.cli.options import AsJson, ConfigPath, StateDir, plan_at, same_books
 from pennyworth.cli.screen import Screen, print_json
+from pennyworth.clients import Allowance, KeySet
 from pennyworth.config.amounts import POSITIVE_DURATION, show_duration
 from pennyworth.config.problems import UnusableError
 from pennyworth.config.virtual import taken, wanted
 from pennyworth.decide import keys as virtual
 from pennyworth.decide.keys import Wanted, sealer
 from pennyworth.errors import ConfigError, RequestError
-from pennyworth.plan import Allowance, KeySet, Plan
+from pennyworth.plan import Plan
 from pennyworth.server.key_rows import row
 from pennyworth.state_dir import KEYS, MEMORY, new_client_key, open_keybook, open_keyring
 

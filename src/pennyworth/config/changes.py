@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from pennyworth.clients import Budget, ClientKey
 from pennyworth.config.amounts import show_switch
 from pennyworth.config.kinds import Kind
 from pennyworth.config.problems import dotted, resembles_credential
@@ -18,7 +19,8 @@ from pennyworth.config.reading import Section
 from pennyworth.config.schema import SECTIONS
 from pennyworth.errors import ConfigError
 from pennyworth.money import Price
-from pennyworth.plan import Budget, ClientKey, Listen, Plan, Provider, Secret, Switch
+from pennyworth.plan import Listen, Plan, Provider, Switch
+from pennyworth.secret import Secret
 
 _LONGEST = 60
 

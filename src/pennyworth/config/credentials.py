@@ -6,7 +6,7 @@ import re
 
 from pennyworth.config.kinds import Kind
 from pennyworth.config.problems import UnusableError
-from pennyworth.plan import Secret
+from pennyworth.secret import Secret
 
 
 def _variable(value: object) -> str:

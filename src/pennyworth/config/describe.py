@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import msgspec
 
+from pennyworth.clients import Allowance
 from pennyworth.config.amounts import show_duration, show_size, show_switch
-from pennyworth.plan import Allowance, ModelSpec, Plan, Provider, Route
+from pennyworth.plan import ModelSpec, Plan, Provider, Route
 
 
 class Row(msgspec.Struct, frozen=True):

@@ -6,7 +6,8 @@ import hashlib
 
 import msgspec
 
-from pennyworth.plan import Plan, Secret
+from pennyworth.plan import Plan
+from pennyworth.secret import Secret
 
 
 def with_digest(plan: Plan) -> Plan:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from pennyworth.clients import ClientKey, Team
 from pennyworth.config.addresses import is_loopback
 from pennyworth.config.credentials import SECRET
 from pennyworth.config.kinds import NAME
@@ -15,7 +16,8 @@ from pennyworth.config.reading import Field, Reading, Section
 from pennyworth.config.schema import ADMIN, LISTEN
 from pennyworth.config.schema_tenants import KEY
 from pennyworth.config.tenants import allowance, check_tenant
-from pennyworth.plan import ClientKey, Listen, Secret, Team
+from pennyworth.plan import Listen
+from pennyworth.secret import Secret
 
 ENVIRONMENT_KEY = "PENNYWORTH_KEY"
 ADMIN_KEY = "PENNYWORTH_ADMIN_KEY"

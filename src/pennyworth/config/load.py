@@ -19,7 +19,8 @@ from pennyworth.config.routes import routes, switches
 from pennyworth.config.schema import CACHE, LIMITS, LOG, NAMED_TABLES, PRICES, ROOT, TABLES_OF_ONE
 from pennyworth.config.tenants import alert_webhook, everyone, refuse_unreachable, teams
 from pennyworth.errors import ConfigError
-from pennyworth.plan import CacheSpec, Limits, Plan, PriceSpec, Provider, Secret
+from pennyworth.plan import CacheSpec, Limits, Plan, PriceSpec, Provider
+from pennyworth.secret import Secret
 
 PATH_VARIABLE = "PENNYWORTH_CONFIG"
 _LARGEST_FILE = 1 << 20

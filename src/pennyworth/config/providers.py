@@ -15,7 +15,8 @@ from pennyworth.config.problems import dotted
 from pennyworth.config.reading import Reading
 from pennyworth.config.roads import road
 from pennyworth.config.schema_routing import CALLS, PROVIDER
-from pennyworth.plan import PLAIN, Listen, Persistence, Provider, Quirks, Secret
+from pennyworth.plan import PLAIN, Listen, Persistence, Provider, Quirks
+from pennyworth.secret import Secret
 
 
 def providers(reading: Reading, value: object) -> tuple[Provider, ...]:

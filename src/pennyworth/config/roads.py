@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 from pennyworth.config.addresses import PROXY, host_and_port
 from pennyworth.config.problems import UnusableError
 from pennyworth.config.reading import Reading
-from pennyworth.plan import Road, Secret
+from pennyworth.plan import Road
+from pennyworth.secret import Secret
 
 _WITH_PORT = re.compile(r"([^:]+|\[.+\]):([0-9]{1,5})")
 

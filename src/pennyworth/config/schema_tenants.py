@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import get_args
 
+from pennyworth.clients import Allowance, AtLimit, ClientKey, Share, Team
 from pennyworth.config.amounts import BUDGET, SHARES
 from pennyworth.config.credentials import SECRET, VARIABLE
 from pennyworth.config.kinds import NAME, PATTERNS, TEXT, one_of, whole
 from pennyworth.config.reading import Field, Section
-from pennyworth.plan import Allowance, AtLimit, ClientKey, Plan, Share, Team
+from pennyworth.plan import Plan
 
 _PER_MINUTE = whole(1, 10**12, "whole number above 0")
 

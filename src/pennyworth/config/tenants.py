@@ -6,12 +6,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from pennyworth.clients import Allowance, Budget, Team
 from pennyworth.config.kinds import NAME
 from pennyworth.config.problems import dotted
 from pennyworth.config.reading import Reading, suggestion
 from pennyworth.config.schema_tenants import ALERTS, ALLOWANCE_FIELDS, EVERYONE, TEAM
 from pennyworth.decide import admit, glob
-from pennyworth.plan import Allowance, Budget, Plan, Secret, Team
+from pennyworth.plan import Plan
+from pennyworth.secret import Secret
 
 
 def allowance(reading: Reading, given: dict[str, Any], at: str) -> Allowance:

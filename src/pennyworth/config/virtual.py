@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pennyworth.clients import VirtualKey
 from pennyworth.config.amounts import POSITIVE_DURATION
 from pennyworth.config.kinds import NAME
 from pennyworth.config.reading import Field, Reading, Section
 from pennyworth.config.schema_tenants import ALLOWANCE_FIELDS, TENANT_FIELDS
 from pennyworth.config.tenants import allowance, check_reachable, check_tenant
 from pennyworth.decide.keys import Wanted
-from pennyworth.plan import Plan, VirtualKey
+from pennyworth.plan import Plan
 
 _EXPIRES = Field(key="expires", attr="lives_s", kind=POSITIVE_DURATION, meaning="it ends by itself after so long")
 

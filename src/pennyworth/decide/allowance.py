@@ -10,10 +10,11 @@ from typing import Literal
 
 import msgspec
 
+from pennyworth.clients import Allowance, AtLimit, Budget
 from pennyworth.decide.admit import Refuse
 from pennyworth.errors import ConfigError
 from pennyworth.money import PICO, Money
-from pennyworth.plan import Allowance, AtLimit, Budget, Plan
+from pennyworth.plan import Plan
 from pennyworth.ports import Account
 from pennyworth.view import Grant
 

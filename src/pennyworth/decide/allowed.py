@@ -5,9 +5,10 @@ A model is known by the name it is asked by and by its target's, ``provider/mode
 
 from __future__ import annotations
 
+from pennyworth.clients import Allowance
 from pennyworth.decide import admit, glob
 from pennyworth.decide.admit import Refuse
-from pennyworth.plan import Allowance, Plan, Route, Target
+from pennyworth.plan import Plan, Route, Target
 from pennyworth.view import Grant
 
 _NOT_IN_FORCE = Refuse(

@@ -11,10 +11,10 @@ from collections.abc import Callable, Collection, Iterator
 import msgspec
 from msgspec.structs import replace
 
+from pennyworth.clients import UNLIMITED, Allowance, KeySet, Share, VirtualKey
 from pennyworth.decide.key import Keyring
 from pennyworth.errors import RequestError
 from pennyworth.mac import Mac
-from pennyworth.plan import UNLIMITED, Allowance, KeySet, Share, VirtualKey
 
 Seal = Callable[[str], str]
 """From a secret to the keyed hash it is known by: all 64 hex digits of it."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
+from pennyworth.clients import Share
 from pennyworth.mac import Mac
-from pennyworth.plan import Share
 from pennyworth.request import Caller, Request
 
 CONVERSATION_HEADER = "x-pennyworth-conversation"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from pennyworth.clients import UNLIMITED, ClientKey, KeySet, VirtualKey
 from pennyworth.decide import keys as virtual
 from pennyworth.decide.keys import Seal
 from pennyworth.decide.scope import caller_of
-from pennyworth.plan import UNLIMITED, ClientKey, KeySet, Plan, VirtualKey
+from pennyworth.plan import Plan
 from pennyworth.request import Caller
 from pennyworth.view import Grant, Tenants
 

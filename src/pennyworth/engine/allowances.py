@@ -7,6 +7,7 @@ nothing in hand is refused.
 
 from __future__ import annotations
 
+from pennyworth.clients import AtLimit
 from pennyworth.decide import allowance, worst
 from pennyworth.decide.admit import Refuse
 from pennyworth.decide.allowance import Limit
@@ -16,7 +17,7 @@ from pennyworth.engine.passage import Passage
 from pennyworth.engine.purse import Held, Hold, Need, Purse
 from pennyworth.engine.state import State
 from pennyworth.errors import ConfigError, StoreError
-from pennyworth.plan import AtLimit, Target
+from pennyworth.plan import Target
 from pennyworth.view import Grant
 
 _BROKEN_S = 60.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pennyworth.decide import trouble
 from pennyworth.engine.passage import Passage
 from pennyworth.outcome import Kept, Outcome, Receipt
-from pennyworth.plan import Secret
 from pennyworth.ports import FirstResult
+from pennyworth.secret import Secret
 from pennyworth.wire.headers import quoted
 
 Headers = list[tuple[bytes, bytes]]

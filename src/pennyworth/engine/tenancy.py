@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from pennyworth.clients import KeySet
 from pennyworth.decide.keys import Seal
 from pennyworth.decide.tenants import tenants_of
 from pennyworth.engine.state import State
 from pennyworth.engine.terms import Terms
 from pennyworth.errors import StoreError
-from pennyworth.plan import KeySet
 from pennyworth.ports import KeyBook
 
 

@@ -10,10 +10,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from pennyworth.clients import KeySet
 from pennyworth.decide.keys import Seal
 from pennyworth.decide.tenants import tenants_of
 from pennyworth.forgetting import Eraser
-from pennyworth.plan import KeySet, Plan
+from pennyworth.plan import Plan
 from pennyworth.ports import Clock, ControlRow, KeyBook, Quotas
 from pennyworth.server.admin_books import BookReader
 from pennyworth.server.budget_rows import BudgetRow, budget_rows

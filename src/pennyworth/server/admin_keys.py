@@ -6,12 +6,12 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pennyworth.clients import KeySet
 from pennyworth.config.amounts import POSITIVE_DURATION
 from pennyworth.config.problems import UnusableError
 from pennyworth.config.virtual import taken, wanted
 from pennyworth.decide import keys
 from pennyworth.errors import ConfigError
-from pennyworth.plan import KeySet
 from pennyworth.server.admin_desk import Applied, Desk
 from pennyworth.server.admin_json import WrongInputError, reply
 from pennyworth.server.admin_query import Query, read_body

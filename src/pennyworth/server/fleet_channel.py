@@ -15,7 +15,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from pennyworth.errors import ConfigError, PennyworthError
-from pennyworth.plan import Plan, Secret
+from pennyworth.plan import Plan
+from pennyworth.secret import Secret
 from pennyworth.server.snapshot import InForce, Snapshot
 
 _LONGEST_LINE = 16 * 2**20

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 from pennyworth.assemble import open_runtime
+from pennyworth.clients import KeySet
 from pennyworth.decide.keys import sealer
 from pennyworth.engine.clock import SystemClock
 from pennyworth.errors import ConfigError, StoreError
 from pennyworth.forgetting import open_eraser
-from pennyworth.plan import KeySet, Plan
+from pennyworth.plan import Plan
 from pennyworth.server.admin import admin_server
 from pennyworth.server.admin_books import BookReader
 from pennyworth.server.admin_desk import Desk, Shared

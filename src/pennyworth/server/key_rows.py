@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pennyworth.clients import Allowance, VirtualKey
 from pennyworth.decide.keys import state_of
-from pennyworth.plan import Allowance, VirtualKey
 from pennyworth.server.admin_json import iso
 
 

@@ -12,10 +12,11 @@ from structlog.typing import FilteringBoundLogger
 
 from pennyworth import __version__
 from pennyworth.assemble import MEMORY
+from pennyworth.clients import KeySet
 from pennyworth.config import with_sandbox
 from pennyworth.config.addresses import is_loopback
 from pennyworth.errors import ConfigError
-from pennyworth.plan import KeySet, Plan
+from pennyworth.plan import Plan
 from pennyworth.sandbox import SandboxServer
 from pennyworth.server import logs
 from pennyworth.server.doors import Doors, open_doors

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from pennyworth.plan import ClientKey, Secret, Share, Team
+from pennyworth.clients import ClientKey, Share, Team
+from pennyworth.secret import Secret
 
 
 class Tenant(msgspec.Struct, frozen=True):

@@ -7,8 +7,9 @@ from random import Random
 
 import msgspec
 
-from pennyworth.plan import Lifetime, Limits, ModelSpec, Persistence, Plan, Provider, Route, Secret
+from pennyworth.plan import Lifetime, Limits, ModelSpec, Persistence, Plan, Provider, Route
 from pennyworth.sandbox.bill import random_prices
+from pennyworth.secret import Secret
 from pennyworth.simulation.people import People, Tenant, forwarded, with_keys
 from pennyworth.simulation.prices import price_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pennyworth.plan import KeySet
+from pennyworth.clients import KeySet
 from pennyworth.stores.row import Form, MemoryRow, SqliteRow
 
 _FORM = Form(

@@ -16,8 +16,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from pennyworth.clients import KeySet
 from pennyworth.errors import StoreError
-from pennyworth.plan import KeySet
 from pennyworth.stores.opening import (
     ERRORS,
     DamagedError,

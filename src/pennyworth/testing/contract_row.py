@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from pennyworth.clients import Allowance, Budget, KeySet, VirtualKey
 from pennyworth.errors import StoreError
-from pennyworth.plan import Allowance, Budget, KeySet, Switch, VirtualKey
+from pennyworth.plan import Switch
 from pennyworth.view import Control
 
 Value = Any

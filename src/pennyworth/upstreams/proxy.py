@@ -10,7 +10,7 @@ import base64
 import re
 import socket
 
-from pennyworth.plan import Secret
+from pennyworth.secret import Secret
 from pennyworth.upstreams.road import ProxyError, unknown_to_proxy
 
 _LONGEST_HEAD = 16 * 1024

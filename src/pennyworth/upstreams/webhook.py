@@ -8,8 +8,9 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from pennyworth.errors import UpstreamError
-from pennyworth.plan import Provider, Secret, Target
+from pennyworth.plan import Provider, Target
 from pennyworth.ports import Call, Upstream
+from pennyworth.secret import Secret
 
 _HEADERS = (("content-type", "application/json"),)
 _MOST_BYTES = 64 * 1024
