@@ -234,8 +234,8 @@ def test_the_hash_of_a_key_is_no_key(locked: Running) -> None:
 
 def test_real_requests_load_run_and_open_nothing(tmp_path: Path) -> None:
     """A runtime audit hook while real requests are served: nothing is unpickled, compiled, run, or opened elsewhere."""
-    child = Path(__file__).with_name("audited_child.py")
-    done = subprocess.run([sys.executable, child, tmp_path], capture_output=True, text=True, timeout=60, check=False)
+    child = [sys.executable, "-m", "tests.security.audited_child", tmp_path]
+    done = subprocess.run(child, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     seen = json.loads(done.stdout)
     assert seen["receipts"] >= 9
