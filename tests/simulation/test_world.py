@@ -217,6 +217,28 @@ def test_who_writes_to_somebody_gone_is_reset() -> None:
     assert simulated(talks).said[-1] in ("reset", "lost")
 
 
+@pytest.mark.parametrize("goes", ["abort", "close", "killed"])
+def test_who_goes_without_having_read_resets_the_writer(goes: str) -> None:
+    async def talks(network: Network, _: VirtualLoop) -> tuple[list[str], int]:
+        near, reader, process = Notes(), Notes(), Process("reader")
+        process.context.run(network.listen, Address("far"), lambda: reader)
+        await network.connect("far", near, Fixed(Fate(window=10)))
+        await asyncio.sleep(1.0)
+        reader.end.pause_reading()
+        near.end.write(b"x" * 200)
+        near.end.close()
+        await asyncio.sleep(1.0)
+        assert near.said == []
+        process.kill() if goes == "killed" else getattr(reader.end, goes)()
+        await asyncio.sleep(1.0)
+        assert reader.heard == []
+        return near.said, len(network.open_ends(None))
+
+    said, still_open = simulated(talks)
+    assert said[-1] in ("reset", "lost")
+    assert still_open == 0
+
+
 def test_nothing_of_a_killed_process_runs_again_and_its_peers_hear_of_it() -> None:
     async def kills(network: Network, loop: VirtualLoop) -> tuple[list[str], list[str], int]:
         done: list[str] = []

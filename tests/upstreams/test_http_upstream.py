@@ -158,6 +158,18 @@ async def test_leaving_in_the_middle_closes_the_connection_at_once():
         await until_true(lambda: not server.playing, 1.0)
 
 
+async def test_leaving_while_nothing_is_read_closes_the_connection_at_once():
+    flood = connection(
+        send(http_head(headers=CHUNKED)), *[send(b"10000\r\n" + b"x" * 65536 + b"\r\n")] * 400, await_close()
+    )
+    async with ScriptedServer([flood]) as server, upstream() as asked:
+        exchange = await asked.open(call_to(server.url, stream=True))
+        await until_true(lambda: not exchange._connection._transport.is_reading())
+        assert server.playing
+        exchange.close()
+        await until_true(lambda: not server.playing, 5.0)
+
+
 async def test_a_call_cancelled_before_the_head_closes_its_connection():
     async with upstream() as asked, ScriptedServer([connection(await_close())]) as server:
         opening = asyncio.ensure_future(asked.open(call_to(server.url)))

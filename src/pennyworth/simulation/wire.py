@@ -168,6 +168,7 @@ class End(asyncio.Transport):
             self.lost = self._closing = True
             self._drop_unsent()
             self._send(_RST if self._chance.random() < 0.5 else _FIN)
+            self.peer._arm()
 
     def _leave_process(self) -> None:
         """It is the kernel's from now on: what was to be delivered to it finds nobody, whether its process lives or not."""
@@ -175,6 +176,12 @@ class End(asyncio.Transport):
         if self.peer._timer:
             self.peer._timer = False
             self.peer._arm()
+
+    @property
+    def _takes(self) -> bool:
+        """What has not been read when an end is gone never will be: the kernel answers for it, as for what comes later
+        (RFC 9293 §3.10.7.1: a closed connection answers by a reset). An end that only does not read makes it wait."""
+        return self._reading or self.lost
 
     @property
     def arrived(self) -> bool:
@@ -217,7 +224,7 @@ class End(asyncio.Transport):
         self._lose(ConnectionResetError(104, "reset"))
 
     def _arm(self) -> None:
-        if self._way and not self._timer and self.peer._reading:
+        if self._way and not self._timer and self.peer._takes:
             self._timer = True
             self._loop.call_at(self._way[0][0], self._arrive, context=self.peer._context)
 
@@ -225,7 +232,7 @@ class End(asyncio.Transport):
         """Runs as the receiver: what it makes of the bytes is its own work."""
         self._timer = False
         now, way, peer = self._loop.time(), self._way, self.peer
-        while way and way[0][0] <= now and peer._reading:
+        while way and way[0][0] <= now and peer._takes:
             _, what = way.popleft()
             if isinstance(what, bytes):
                 self._pending -= len(what)
@@ -286,6 +293,7 @@ class End(asyncio.Transport):
         if not self.lost:
             self.lost = True
             self._loop.call_soon(self._forget, error, context=self._context)
+            self.peer._arm()
 
     def _forget(self, error: Exception | None) -> None:
         if self._process is not None:
