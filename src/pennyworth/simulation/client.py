@@ -22,7 +22,8 @@ _AGAIN = frozenset((408, 409, 429, 500, 502, 503, 504, 529))
 
 
 class ClientLine(asyncio.Protocol):
-    """One connection to the gateway, and the reply under way on it."""
+    """One connection to the gateway, and the reply under way on it. ``closes``: the last reply said that nothing is
+    answered after it."""
 
     def __init__(self, chance: Random) -> None:
         self.end: End
@@ -31,6 +32,7 @@ class ClientLine(asyncio.Protocol):
         self.headers: dict[str, str] = {}
         self.body: list[bytes] = []
         self.whole = False
+        self.closes = False
         self.slow = False
         self._chance = chance
         self._loop = asyncio.get_running_loop()
@@ -39,7 +41,8 @@ class ClientLine(asyncio.Protocol):
 
     @property
     def usable(self) -> bool:
-        return not self.gone and not self.end.is_closing() and not self.end.got_fin
+        """RFC 9112 §9.6: after ``Connection: close`` nothing more is asked, whether the end has been seen yet or not."""
+        return not (self.closes or self.gone or self.end.is_closing() or self.end.got_fin)
 
     def ask(self, data: bytes, *, slow: bool) -> asyncio.Future[None]:
         """Writes a request; the future is done when the reply has come, or never will."""
@@ -81,7 +84,9 @@ class ClientLine(asyncio.Protocol):
         self.body.append(body)
 
     def on_message_complete(self) -> None:
+        assert self._parser is not None
         self.whole = True
+        self.closes = not self._parser.should_keep_alive()
         self._wake()
 
     def _wake(self) -> None:
@@ -135,7 +140,7 @@ class Client:
         await self._until(done, wish, asked, line)
         self._judge(asked, line, reached=line.end.delivered - before, whole=len(data) if not wish.half else 1 << 60)
         self._history.ends(asked)
-        if not (asked.whole and line.usable):
+        if wish.half or not (asked.whole and line.usable):  # behind half a body, a request would be its other half
             line.end.abort()
             self._line = None
         return asked
