@@ -51,7 +51,8 @@ def _true(asked: Asked, receipt: Receipt) -> Iterator[Broken]:
 
 def _each(evidence: Evidence) -> Iterator[Broken]:
     """A client who left has not heard of a receipt; where it gave a tag, its own is found by that, and the others can be
-    counted. (A refusal bears no tag: so many may be missing as there are refusals that no client has heard of.)"""
+    counted. (A refusal bears no tag: so many may be missing as there are refusals that no client has heard of. Whose key was
+    being revoked may have come in or not, as long as that is being noticed; who heard that it did not has no receipt.)"""
     history = evidence.history
     heard = {asked.receipt for asked in history.asked}
     tagged = Counter(tag for receipt in history.receipts for tag in receipt.tags)
@@ -62,14 +63,17 @@ def _each(evidence: Evidence) -> Iterator[Broken]:
         return
     nobodys = [receipt for receipt in history.receipts if receipt.id not in heard and not receipt.tags]
     refusals = len([receipt for receipt in nobodys if receipt.ending == "refused"])
-    silent = [asked for asked in history.asked if not asked.receipt and not evidence.revoked(asked)]
-    lost = [asked for asked in silent if asked.handed_over and asked.wish.tag and not tagged[asked.wish.tag]]
+    silent = [
+        asked for asked in history.asked if not (asked.receipt or (asked.status == 401 and evidence.revoked(asked)))
+    ]
+    came_in = [asked for asked in silent if asked.handed_over and not evidence.revoked(asked)]
+    lost = [asked for asked in came_in if asked.wish.tag and not tagged[asked.wish.tag]]
     for asked in lost[refusals:]:
         yield Broken(
             "one receipt", asked.wish.number, f"its client {'left' if asked.left else 'was cut off'}; no receipt"
         )
     plain = [asked for asked in silent if not asked.wish.tag]
-    least = len([asked for asked in plain if asked.handed_over])
+    least = len([asked for asked in came_in if not asked.wish.tag])
     nameless = [
         asked for asked in silent if asked.wish.tag and not tagged[asked.wish.tag]
     ]  # it went before its head was in
