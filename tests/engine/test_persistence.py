@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pennyworth.decide import breaker
@@ -25,6 +26,8 @@ DOWN = reply(503, json=error_json("down"))
 BROKE = reply(429, json=error_json("You exceeded your current quota", code="insufficient_quota"))
 STREAM = stream(chat_events(["a", "b"], usage=(9, 2)))
 OVERLOADED = stream([event(b'{"error":{"type":"overloaded_error","message":"Overloaded"}}')])
+
+SILENT = fail("timeout", "it timed out after 0.2 s")
 
 TWO = (
     Provider(name="openai", base_url="http://a/v1", credential=Secret("k"), models=("gpt-*",), price_provider="openai", persistence=AGAIN),
@@ -200,6 +203,20 @@ async def test_who_has_waited_in_vain_takes_nobodys_place_in_the_queue() -> None
     health.leave()
     assert await waiting
     assert (health.under_way, health.seen(0.0).waiting) == (1, 0)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_who_says_nothing_leaves_time_for_the_next(house: MakeHouse, streamed: bool) -> None:
+    never = asyncio.Event()
+    providers = tuple(msgspec.structs.replace(each, total_s=0.4, idle_s=0.4) for each in TWO)
+    silent = [reply(json=chat_json("x"), head=never)] if streamed else [SILENT]
+    h = await house([*silent, STREAM if streamed else GOOD], providers=providers, routes=CHAIN["routes"])
+    heard = await h.ask("q", stream=streamed)
+    assert (heard.status, heard.text) == (200, "ab" if streamed else "fine")
+    assert asked(h) == ["openai/gpt-4o-mini", "other/gpt-4.1"]
+    within = [call.within_s for call in h.upstream.calls]
+    assert 0.1 < within[0] <= 0.2
+    assert within[1] <= 0.4
 
 
 async def test_a_leaving_caller_ends_a_pause_between_tries(house: MakeHouse) -> None:

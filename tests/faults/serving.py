@@ -76,11 +76,15 @@ class Serving:
         before = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+        self.wait()
+        return time.monotonic() - before
+
+    def wait(self) -> None:
+        """Until it has ended, which it was asked for before."""
         try:
             self.process.communicate(timeout=60.0)
         finally:
             self.process.kill()
-        return time.monotonic() - before
 
     def ask(self, text: str, *, stream: bool = False) -> RawReply:
         with Wire(self.port, 30.0) as wire:

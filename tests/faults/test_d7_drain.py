@@ -68,7 +68,7 @@ def test_five_hundred_streams_at_a_stop_end_whole_or_in_an_error_event_and_are_b
 
         crowd = Crowd(serving.port)
         asyncio.run(crowd.all(stop))
-        serving.stop()
+        serving.wait()
         took = time.monotonic() - asked_at
     whole = [body for body in crowd.bodies if b"data: [DONE]\n\n" in body]
     told = [body for body in crowd.bodies if b"[DONE]" not in body]

@@ -210,7 +210,7 @@ FAULTY = (
 
 @pytest.mark.parametrize(("fault", "laws", "fittings"), FAULTY, ids=[fault for fault, _, _ in FAULTY])
 def test_a_faulty_part_is_found_by_its_law_and_found_again(fault: str, laws: set[str], fittings: Fittings) -> None:
-    tally = run("faulty", 6000, fittings, stop_at_first=True)
+    tally = run("f3", 20_000, fittings, stop_at_first=True)
     assert tally.failed, f"{fault}: nothing was found in {tally.requests} requests"
     found = tally.failed[0]
     assert laws & {broken.law for broken in found.broken}

@@ -65,11 +65,13 @@ class Lessons:
         self._state.healths.set_account(account, breaker.unknown(self._state.healths.account(account)))
 
     def _had_time(self, health: TargetHealth, errand: Errand, started: float) -> bool:
-        """Whether a reply that did not come in time speaks against its target, not for its caller's hurry: he waited far
-        longer than replies usually take, or half as long as the operator would have."""
-        times = health.streams if errand.p.request.stream else health.whole
-        waited, provider = errand.deadline - started, errand.target.provider
-        return errand.p.request.stream or waited >= min(_FAR * times.p95_s, provider.total_s / 2)
+        """Whether a reply that did not come in time speaks against its target, not for its caller's hurry: he waited as
+        the operator would, or far longer than replies usually take, or half as long as the operator would have."""
+        if not errand.p.request.timeout_s:
+            return True
+        streamed, provider = errand.p.request.stream, errand.target.provider
+        times, usual_s = (health.streams, provider.idle_s) if streamed else (health.whole, provider.total_s)
+        return errand.deadline - started >= min(_FAR * times.p95_s, usual_s / 2)
 
     def _breaker(self, before: Breaker, sent: Sent, found: Fault, spec: Persistence) -> Breaker:
         if found.trips:

@@ -77,7 +77,9 @@ class Pilot:
         send, why = next(steps), ""
         seen: list[Sent] = []
         while True:
-            errand = Errand(flight, p, send.target, why, deadline, lambda sent: self._land(flight, p, sent))
+            # Whoever may still be asked has his share of the time: a provider that says nothing must not use up all of it.
+            until = now() + (deadline - now()) / max(1, len(p.fallbacks) + 1 - len(seen))
+            errand = Errand(flight, p, send.target, why, until, lambda sent: self._land(flight, p, sent))
             seen.append(await self._courier.carry(errand))
             if not flight.wanted or flight.fed or paid_once(p):
                 return seen[-1]

@@ -29,6 +29,7 @@ from pennyworth.wire.shown_key import shown_key
 from pennyworth.wire.sse import EventSplitter
 
 _LONGEST_EVENT = 8 * 2**20
+_USUAL = 0.9
 
 
 class Sent(NamedTuple):
@@ -98,13 +99,11 @@ class Sending:
         exchange: Exchange | None = None
         fault = ""
         try:
-            exchange = await upstream.open(call_for(self._p.request, self._target, self._edits, self._within_s))
+            exchange = await self._open(upstream)
             await self._receive(exchange)
         except UpstreamError as error:
             fault, self._broke = error.message, error.fault
-        except (
-            asyncio.CancelledError
-        ):  # by Flight.abort or call_off: the outcome is booked, then the task ends by itself
+        except asyncio.CancelledError:  # by Flight.abort or call_off: it is booked, then the task ends by itself
             fault, self._broke = self._flight.aborted or "every caller left", "cancelled"
         finally:
             if exchange is not None:
@@ -113,6 +112,18 @@ class Sending:
             return self._conclude(self._outcome(fault))
         # What came after the end of a reply counts against it, though nobody was given it.
         return self._sent._replace(outcome=self._outcome(fault)) if self._landed else self._sent
+
+    async def _open(self, upstream: Upstream) -> Exchange:
+        """A stream has no time for the whole of it; but where less than usual is left, it must begin within that."""
+        call = call_for(self._p.request, self._target, self._edits, self._within_s)
+        if not call.stream or self._within_s > _USUAL * self._target.provider.idle_s:
+            return await upstream.open(call)
+        try:
+            async with asyncio.timeout(self._within_s):
+                return await upstream.open(call)
+        except TimeoutError as error:
+            late = f"it timed out: no reply began within {self._within_s:.1f} s, which is what was left"
+            raise UpstreamError("timeout", self._target.name, late) from error
 
     def call_off(self) -> None:
         """Another call for the same reply was faster: this one is booked as it stands, and ends."""
