@@ -6,13 +6,12 @@ $9.2 million, and the two halves do not before 8.6 billion receipts or $9.9 quad
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from pennyworth.errors import ConfigError
+from pennyworth.sqlite_files import make_private, write_ahead
 
 VERSION = 2
 
@@ -64,11 +63,11 @@ def joined(hi: int, lo: int) -> int:
 
 def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
     """A connection in write-ahead mode to a database that has our tables. Raises ``sqlite3.Error``, ``ConfigError``."""
-    with suppress(OSError):  # what cannot be made is told by SQLite; -wal and -shm take the mode of the file
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    with suppress(OSError):  # what cannot be made is told by SQLite
+        make_private(path)
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
-        _write_ahead(connection, busy_s)
+        write_ahead(connection, busy_s)
         connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("PRAGMA secure_delete=ON")
         _migrate(connection, path)
@@ -77,21 +76,6 @@ def connect(path: Path, *, busy_s: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _write_ahead(connection: sqlite3.Connection, busy_s: float) -> None:
-    # SQLite does not call the busy handler while it changes the journal mode of a fresh file, so several processes that
-    # start at once may find it locked.
-    give_up = time.monotonic() + busy_s
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

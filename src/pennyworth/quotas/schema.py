@@ -8,14 +8,12 @@ transaction of many statements would lock everybody else out for as long.
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
-from contextlib import suppress
 from pathlib import Path
 
 from pennyworth.errors import ConfigError
 from pennyworth.quotas.sharing import MOST, PARTS
+from pennyworth.sqlite_files import make_private, write_ahead
 
 VERSION = 1
 _OURS = 0x50575154
@@ -80,12 +78,11 @@ def connect(path: Path, *, busy_s: float, checkpoints: bool) -> sqlite3.Connecti
 
     ``checkpoints``: this connection may be the one that waits for the disk, now and then.
     """
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    make_private(path)
     db = sqlite3.connect(path, timeout=_OPENING_S, isolation_level=None, check_same_thread=False)
     try:
         _refuse_others(db, path)
-        _write_ahead(db)
+        write_ahead(db, _OPENING_S)
         _migrate(db)
         db.execute("PRAGMA synchronous = NORMAL")
         db.execute("PRAGMA cache_size = -512")
@@ -95,20 +92,6 @@ def connect(path: Path, *, busy_s: float, checkpoints: bool) -> sqlite3.Connecti
         db.close()
         raise
     return db
-
-
-def _write_ahead(db: sqlite3.Connection) -> None:
-    """SQLite asks no busy handler while a fresh file changes its journal mode: workers that start at once collide."""
-    give_up = time.monotonic() + _OPENING_S
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() > give_up:
-                raise
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _migrate(db: sqlite3.Connection) -> None:

@@ -21,13 +21,11 @@ from pennyworth.stores.alive import Alive
 from pennyworth.stores.cover import Cover, NoCover
 from pennyworth.stores.opening import (
     ERRORS,
-    DamagedError,
     Schema,
     connect,
-    in_words,
-    is_damage,
     only_one_process,
     roll_back,
+    told,
 )
 
 SCHEMA = Schema(
@@ -89,7 +87,7 @@ class SqliteIdempotency:
         self._most = most
         self._most_bytes = most_bytes
         self._decode = msgspec.msgpack.Decoder(FirstResult).decode
-        with self._errors(), only_one_process(path):
+        with told(self._path, _MEND), only_one_process(path):
             self._db = connect(path, SCHEMA, _TIMEOUT_S)
         try:
             self._alive = Alive(path.with_suffix(".alive"))
@@ -180,7 +178,7 @@ class SqliteIdempotency:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._errors():
+        with told(self._path, _MEND):
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
@@ -195,13 +193,3 @@ class SqliteIdempotency:
         """What was committed goes from the log into the file. If it cannot now, it will later."""
         with suppress(*ERRORS), closing(sqlite3.connect(self._path, timeout=_TIMEOUT_S)) as db:
             db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except DamagedError as error:
-            raise StoreError(f"{error}. {_MEND}") from error
-        except ERRORS as error:
-            mend = f". {_MEND}" if is_damage(error) else ""
-            raise StoreError(f"{in_words(error, self._path)}{mend}") from error

@@ -6,7 +6,6 @@ than touched; a damaged one is moved, never deleted, and by one process at a tim
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from pennyworth.errors import ConfigError, StoreError
+from pennyworth.sqlite_files import make_private
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH}
 """Primary result codes that mean the file itself is wrong: no statement of ours breaks a constraint in a sound one."""
@@ -73,7 +73,7 @@ def connect(path: Path, schema: Schema, timeout_s: float) -> sqlite3.Connection:
     Raises ``ConfigError`` for a file that is not ours or is newer, ``DamagedError``, or ``StoreError``.
     """
     try:
-        _create(path)
+        make_private(path)
         db = sqlite3.connect(path, timeout=timeout_s, isolation_level=None, check_same_thread=False)
         try:
             _prepare(db, path, schema)
@@ -94,12 +94,6 @@ def connect_to_read(path: Path, timeout_s: float) -> sqlite3.Connection:
     with suppress(*ERRORS):  # 2 MiB: 8 make no hit cheaper. No mmap: a file cut short under it would kill the process
         reader.execute("PRAGMA cache_size = -2048")
     return reader
-
-
-def _create(path: Path) -> None:
-    """Makes an empty file only its owner may read: it will hold what people asked."""
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _prepare(db: sqlite3.Connection, path: Path, schema: Schema) -> None:
@@ -163,6 +157,17 @@ def move_aside(path: Path) -> Path:
     with suppress(FileNotFoundError):
         path.rename(aside)
     return aside
+
+
+@contextmanager
+def told(path: Path, mend: str) -> Iterator[None]:
+    """Errors of a file in words; where it is damaged, with how to ``mend`` it. Raises ``StoreError``."""
+    try:
+        yield
+    except DamagedError as error:
+        raise StoreError(f"{error}. {mend}") from error
+    except ERRORS as error:
+        raise StoreError(f"{in_words(error, path)}{f'. {mend}' if is_damage(error) else ''}") from error
 
 
 @contextmanager

@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -19,15 +18,12 @@ import msgspec
 from pennyworth.clients import KeySet
 from pennyworth.errors import StoreError
 from pennyworth.stores.opening import (
-    ERRORS,
-    DamagedError,
     Schema,
     connect,
     connect_to_read,
-    in_words,
-    is_damage,
     only_one_process,
     roll_back,
+    told,
 )
 from pennyworth.view import Control
 
@@ -85,14 +81,14 @@ class SqliteRow(Generic[T]):
         self._data_version = -1
         self._changing = threading.Lock()
         self._reading = threading.Lock()
-        with self._errors(), only_one_process(path):
+        with told(self._path, self._form.mend), only_one_process(path):
             self._writer = connect(path, self._schema(), _TIMEOUT_S)
             self._writer.text_factory = bytes
             self._reader = connect_to_read(path, _READ_S)
 
     def read(self) -> T:
         """SQLite counts the changes that others commit; while the count stands, so does the decoded row."""
-        with self._reading, self._errors():
+        with self._reading, told(self._path, self._form.mend):
             data_version = self._reader.execute("PRAGMA data_version").fetchone()[0]
             if data_version != self._data_version:
                 self._row = self._load(self._reader)
@@ -100,7 +96,7 @@ class SqliteRow(Generic[T]):
             return self._row
 
     def change(self, apply: Callable[[T], T]) -> T:
-        with self._changing, self._errors():
+        with self._changing, told(self._path, self._form.mend):
             try:
                 self._writer.execute("BEGIN IMMEDIATE")
                 row = _next(self._load(self._writer), apply)
@@ -137,16 +133,6 @@ class SqliteRow(Generic[T]):
         except (TypeError, msgspec.MsgspecError):  # no row, values of other types, or fields of another release
             pass
         raise StoreError(f"{self._path.name}: the {self._form.name} is damaged. {self._form.mend}")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except DamagedError as error:
-            raise StoreError(f"{error}. {self._form.mend}") from error
-        except ERRORS as error:
-            mend = f". {self._form.mend}" if is_damage(error) else ""
-            raise StoreError(f"{in_words(error, self._path)}{mend}") from error
 
 
 def _next(row: T, apply: Callable[[T], T]) -> T:
