@@ -82,6 +82,14 @@ def test_each_change_is_said_by_its_key(tables: dict[str, Any], expected: list[s
     assert not any(secret[3:] in line for line in said(**tables) + back for secret in SECRETS)
 
 
+@pytest.mark.parametrize("key", ["cache.encrypt", "cache.max_bytes", "listen.port", "state_dir"])
+def test_what_is_opened_once_at_the_start_is_not_changed_by_a_reload(key: str) -> None:
+    table, _, name = key.rpartition(".")
+    value = {"encrypt": True, "max_bytes": "1GB", "port": 9999, "state_dir": "elsewhere"}[name]
+    (error,) = needs_restart(plan(), plan(**({table: {name: value}} if table else {name: value})))
+    assert error.key == key
+
+
 def test_what_needs_a_restart_is_named_and_exists() -> None:
     keys = {
         f"{section.heading.strip('[]')}.{field.key}".lstrip(".") for section in SECTIONS for field in section.fields

@@ -33,7 +33,7 @@ def test_a_sound_configuration_is_told_what_is_in_order(checked, tmp_path):
     messages = [finding.message for finding in checked(OWN, "ok", **KEYED)]
     assert "has a key (OWN_KEY from providers.own.key_env)" in messages
     assert f"'{tmp_path}/state' will be made" in messages
-    assert "callers without a key are served, on 127.0.0.1 only" in messages
+    assert "callers without a key are served, on 127.0.0.1 only, until 'pennyworth keys create' makes one" in messages
 
 
 def two(first: str, second: str) -> str:

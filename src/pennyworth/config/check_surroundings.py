@@ -60,7 +60,10 @@ def _who_may_ask(plan: Plan) -> Iterator[Finding]:
         message = "no client key is configured, and callers without one are refused: nobody is served but virtual keys"
         yield warning("allow_anonymous", message, "Make one: pennyworth keys create NAME. Or configure a client key.")
     elif is_loopback(plan.listen.host):
-        yield ok("listen.host", f"callers without a key are served, on {plan.listen.host} only")
+        yield ok(
+            "listen.host",
+            f"callers without a key are served, on {plan.listen.host} only, until 'pennyworth keys create' makes one",
+        )
     else:
         message = f"anybody who reaches {plan.listen.host}:{plan.listen.port} may ask, at your expense"
         yield warning("allow_anonymous", message, "Configure client keys, or be sure of the network.")

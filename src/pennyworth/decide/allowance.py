@@ -68,10 +68,13 @@ def limits(subject: str, allowance: Allowance, exchange: Exchange) -> Iterator[L
     """What one allowance bounds."""
     for budget in allowance.budgets:
         yield _limit(subject, "pico", budget.period, _in_pico(subject, budget, exchange), _amount(budget), allowance)
-    rates = (("requests", allowance.requests_per_minute), ("tokens", allowance.tokens_per_minute))
+    rates: tuple[tuple[Literal["requests", "tokens"], int], ...] = (
+        ("requests", allowance.requests_per_minute),
+        ("tokens", allowance.tokens_per_minute),
+    )
     for unit, most in rates:
         if most:
-            yield _limit(subject, unit, "minute", most, f"{most} {unit} a minute", allowance)  # type: ignore[arg-type]
+            yield _limit(subject, unit, "minute", most, f"{most} {unit} a minute", allowance)
 
 
 def check_currencies(plan: Plan, exchange: Exchange) -> None:

@@ -89,8 +89,7 @@ class Lessons:
         before = self._state.healths.account(name)
         if found.kind == "exhausted":
             self._state.healths.set_account(name, breaker.exhausted(before, self._now()))
-            if before.why != "exhausted":
-                self._tell(name, sent.target)
+            self._tell(name, sent.target)
         elif before.resting:
             well = found.kind == "none" and sent.outcome.status
             self._state.healths.set_account(name, breaker.WELL if well else breaker.unknown(before))
