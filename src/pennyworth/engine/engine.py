@@ -89,7 +89,7 @@ class Engine:
         if isinstance(case, Refuse):
             return self.refuse(request.caller, view, case, request.model)
         grant = view.tenants.grants.get(request.caller.client)
-        permit = None if grant is not None and grant.any_model else self._permits.of(grant, case, view)
+        permit = self._permits.of(grant, case, view)
         if permit is not None and permit.barred is not None:
             return self.refuse(request.caller, view, permit.barred, request.model, reason=permit.barred.code)
         p = Passage(self._books.next_id(view.wall_s), view, case, self.state.terms)
@@ -128,8 +128,7 @@ class Engine:
         case = self._triage.decide(chat.renamed(p.request, no.downgrade_to), p.view)
         if isinstance(case, Refuse):
             return self.refuse(caller, p.view, case, asked.request.model)
-        grant = p.view.tenants.grants.get(caller.client)
-        permit = None if grant is not None and grant.any_model else self._permits.of(grant, case, p.view)
+        permit = self._permits.of(p.view.tenants.grants.get(caller.client), case, p.view)
         if permit is not None and permit.barred is not None:
             return self.refuse(caller, p.view, permit.barred, asked.request.model, reason=permit.barred.code)
         p.divert(asked, case)

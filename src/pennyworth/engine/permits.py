@@ -24,13 +24,15 @@ class Permit(NamedTuple):
 
 
 class Permits:
-    """For callers whose models are limited, or who have no grant; all others need none."""
+    """What each key may ask. ``None``: any model, as nearly all may."""
 
     def __init__(self) -> None:
         self._tenants: Tenants | None = None
         self._known: LRUCache[tuple[str, str], Permit] = LRUCache(2_000)
 
-    def of(self, grant: Grant | None, case: Case, view: View) -> Permit:
+    def of(self, grant: Grant | None, case: Case, view: View) -> Permit | None:
+        if grant is not None and grant.any_model:
+            return None
         if self._tenants is not view.tenants:  # another Plan comes with other tenants
             self._known.clear()
             self._tenants = view.tenants
