@@ -20,8 +20,9 @@ from pennyworth.outcome import Outcome
 from pennyworth.plan import Provider, Target
 from pennyworth.request import Caller
 from pennyworth.testing.chat_bytes import chat_events, chat_json
-from pennyworth.wire import chat, edits, json_tree, replay
-from pennyworth.wire.recorder import ChatRecorder
+from pennyworth.wire import chat, edits, json_tree
+from pennyworth.wire.chat import replay
+from pennyworth.wire.chat.recorder import ChatRecorder
 from pennyworth.wire.sse import EventSplitter
 
 ROUNDS = 41

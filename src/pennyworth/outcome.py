@@ -8,7 +8,7 @@ import msgspec
 
 from pennyworth.errors import UpstreamFault
 from pennyworth.money import ZERO, Basis, Money, Usage
-from pennyworth.request import Key
+from pennyworth.request import Dialect, Key
 
 Ending = Literal[
     "complete", "length", "filtered", "tools", "cut", "error", "caller_left", "refused", "outrun", "unknown"
@@ -17,8 +17,9 @@ Ending = Literal[
 reason. ``cut``: broke off. ``error``: the provider said so. ``refused``: by us. ``outrun``: a second call was faster.
 ``unknown``: our process died meanwhile."""
 
-Served = Literal["exact", "normalised", "semantic", "coalesced", "stale", "upstream", "replayed", "none"]
-"""Where the reply came from. ``replayed``: the first result of its Idempotency-Key. ``none``: no reply could be given."""
+Served = Literal["exact", "partial", "normalised", "semantic", "coalesced", "stale", "upstream", "replayed", "none"]
+"""Where the reply came from. ``partial``: some of its items were kept, the others were asked for. ``replayed``: the first
+result of its Idempotency-Key. ``none``: no reply could be given."""
 
 Layer = Literal["exact", "normalised", "semantic", "coalesced", "stale", "routing", "own"]
 """What saved money. ``own``: what our own work cost, a negative saving."""
@@ -28,6 +29,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One reply of a provider, recorded: everything later decisions may ask about it.
 
     Attributes:
+        dialect: in which it was given.
         raw: the reply's bytes as the provider sent them: JSON, or server-sent events when ``streamed``.
         whole: the provider ended the body itself; what came is all it wanted to say, whatever it is worth.
         finishes: the terminal reason of each choice, by index; a missing one means the reply is not whole.
@@ -43,6 +45,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
     ending: Ending
     status: int
+    dialect: Dialect = "chat"
     raw: bytes = b""
     streamed: bool = False
     whole: bool = False
@@ -66,7 +69,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A reply worth giving again. Immutable; keys point to it.
 
     Attributes:
-        form: ``chat``: which dialects can express it (``neutral/1`` once a translation exists).
+        form: of the question: ``neutral/1`` if every dialect can ask it, else the dialect in which it was asked.
+        dialect: in which the answer was given, whatever it was asked in.
         scope: its owner, checked again on every read.
         model: the model the caller asked for. ``target``: the one that answered, as ``provider/model``.
         raw: the provider's bytes. ``streamed``: they are server-sent events.
@@ -96,6 +100,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     key: str = ""
     client: str = ""
     end_user: str = ""
+    dialect: Dialect = "chat"
 
 
 class Kept(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -116,6 +121,7 @@ class AttemptNote(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
 
     ``fault``: what went wrong, in words; ``broke``: where the road failed, the same in one word.
     ``why``: what it was made for, where it is not the first: a retry, a fallback, a hedge.
+    ``dialect``: the one it was made in, where it is not the caller's. ``dropped``: fields that were left out for that.
     """
 
     target: str
@@ -132,6 +138,8 @@ class AttemptNote(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defa
     edits: tuple[str, ...] = ()
     why: str = ""
     broke: UpstreamFault | Literal[""] = ""
+    dialect: Dialect | Literal[""] = ""
+    dropped: tuple[str, ...] = ()
 
 
 class Latency(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):

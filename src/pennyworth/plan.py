@@ -12,6 +12,7 @@ import msgspec
 from pennyworth.clients import UNLIMITED, Allowance, ClientKey, Team
 from pennyworth.money import Price
 from pennyworth.outcome import Layer
+from pennyworth.request import Dialect
 from pennyworth.secret import Secret
 
 
@@ -97,6 +98,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         price_provider: the id under which the price book knows it (``openai``); "" = by name.
         connect_s, idle_s, total_s: to connect; between two bytes; in all, when not streaming.
         persistence: retries, breaker and limits of each of its models.
+        dialects: those it speaks, the best known first. A request in another one is translated into the first that can
+            carry it. ``other``: whatever else is asked under ``/v1/`` is passed through to it.
         road: the proxy and the certificates on the way. ``quirks``: what of the dialect it does not speak.
         preset: the shipped settings it started from, "" if none.
     """
@@ -113,6 +116,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     connect_s: float = 5.0
     idle_s: float = 60.0
     total_s: float = 60.0
+    dialects: tuple[Dialect, ...] = ("chat", "responses", "embeddings", "other")
     persistence: Persistence = Persistence()
     road: Road = STRAIGHT
     quirks: Quirks = PLAIN
@@ -167,6 +171,19 @@ class Lifetime(msgspec.Struct, frozen=True, kw_only=True):
     ignore: tuple[str, ...] = ()
 
 
+HINTS = (
+    "cache_control",
+    "metadata",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "user",
+)
+"""Fields that say how a request is to be handled, not what the answer is; by default they may be dropped in translation."""
+
+
 class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Rules for the models it matches; the first matching route applies.
 
@@ -178,6 +195,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
         stale_if_error_s: an expired answer may stand in for a failing provider for so long (RFC 5861).
         fingerprint_epochs: a changed ``system_fingerprint`` starts a new epoch of this model.
         fallbacks: models asked in turn when the asked one fails before its reply begins.
+        drop: fields that may be left out where a provider's dialect has no word for them; any other is refused.
         hedge: ask a second time when a reply takes longer to begin than nineteen of twenty do; the faster one is given.
     """
 
@@ -192,6 +210,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     ttl_s: float | None = None
     fallbacks: tuple[str, ...] = ()
     hedge: bool = False
+    drop: tuple[str, ...] = HINTS
 
 
 class CacheSpec(msgspec.Struct, frozen=True, kw_only=True):

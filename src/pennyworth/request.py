@@ -7,8 +7,9 @@ from typing import Any, Literal, NewType
 
 import msgspec
 
-Dialect = Literal["chat"]
-"""The wire format a caller speaks. ``chat``: OpenAI chat completions."""
+Dialect = Literal["chat", "messages", "responses", "embeddings", "other"]
+"""A wire format. ``chat``, ``responses``, ``embeddings``: OpenAI's. ``messages``: Anthropic's. ``other``: anything else
+under ``/v1/``, which is passed through untouched."""
 
 Key = NewType("Key", bytes)
 """32 bytes of HMAC-SHA-256; says nothing about what was hashed."""

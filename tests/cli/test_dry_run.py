@@ -13,7 +13,7 @@ from pennyworth.decide.key import Keyring
 from pennyworth.decide.lifetime import compile_rules
 from pennyworth.money import Money
 from pennyworth.request import Caller
-from pennyworth.wire.chat import read_request
+from pennyworth.wire.chat.request import read_request
 
 from .conftest import hit, receipt
 

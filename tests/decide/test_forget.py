@@ -12,7 +12,7 @@ from pennyworth.request import Caller
 from pennyworth.testing.contract_ledger import intent, paid
 from pennyworth.view import Control
 from pennyworth.whom import Whom
-from pennyworth.wire.chat import read_request
+from pennyworth.wire.chat.request import read_request
 
 USER, KEY, SCOPE = Whom(by="user", value="ab12"), Whom(by="client", value="shop"), Whom(by="scope", value="team-a")
 

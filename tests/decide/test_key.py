@@ -22,7 +22,7 @@ from pennyworth.decide.normalise import normalise_messages
 from pennyworth.errors import RequestError
 from pennyworth.plan import CacheSpec, Provider, Target
 from pennyworth.request import Caller, Key, Request
-from pennyworth.wire.chat import read_request
+from pennyworth.wire.chat.request import read_request
 
 SECRET = b"the deployment's own secret, 32 b"
 KEYRING = Keyring(SECRET)

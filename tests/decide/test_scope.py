@@ -15,7 +15,8 @@ from pennyworth.decide.scope import CONVERSATION_HEADER, caller_of, narrowed
 from pennyworth.mac import Mac
 from pennyworth.plan import Route
 from pennyworth.request import Caller
-from pennyworth.wire.chat import USER_HEADER, read_request
+from pennyworth.wire.asking import USER_HEADER
+from pennyworth.wire.chat.request import read_request
 
 SEAL = Mac(b"k" * 32)
 BODY = b'{"model": "m", "messages": [{"role": "user", "content": "hi"}]%b}'

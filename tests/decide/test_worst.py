@@ -11,7 +11,7 @@ from pennyworth.decide import worst
 from pennyworth.decide.tariff import tariff
 from pennyworth.money import Price, Rate, Tier, Usage
 from pennyworth.request import Caller
-from pennyworth.wire.chat import read_request
+from pennyworth.wire.chat.request import read_request
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
 RATES = st.builds(

@@ -24,7 +24,7 @@ from pennyworth.sandbox import SandboxServer
 from pennyworth.secret import Secret
 from pennyworth.server.intake import Reader
 from pennyworth.state_dir import new_client_key
-from pennyworth.wire.chat import USER_HEADER
+from pennyworth.wire.asking import USER_HEADER
 from tests.door.raw import RawReply, Wire, post, question
 from tests.door.running import Running, plan_for
 

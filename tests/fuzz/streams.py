@@ -10,8 +10,8 @@ import random
 
 from pennyworth.outcome import Outcome
 from pennyworth.testing.chat_bytes import DONE, chat_events, chat_json
-from pennyworth.wire import replay
-from pennyworth.wire.recorder import ChatRecorder
+from pennyworth.wire.chat import replay
+from pennyworth.wire.chat.recorder import ChatRecorder
 from pennyworth.wire.sse import EventSplitter
 from tests.faults.cuts import whole
 from tests.fuzz.law import BrokenLawError, Case, Trial, cut, mutated

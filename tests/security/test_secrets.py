@@ -25,7 +25,7 @@ from pennyworth.secret import Secret
 from pennyworth.server import logs
 from pennyworth.testing.chat_bytes import chat_events, chat_json, error_json, event
 from pennyworth.testing.scripted_server import Connection, connection, http_head, send
-from pennyworth.wire.chat import read_request
+from pennyworth.wire.chat.request import read_request
 from tests.door.raw import RawReply, Wire, post, question
 from tests.door.running import Logged, plan_for
 from tests.door.scripted_provider import ScriptedProvider, last_reply, last_stream

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pennyworth.outcome import Outcome
-from pennyworth.wire.recorder import ChatRecorder
+from pennyworth.wire.chat.recorder import ChatRecorder
 from pennyworth.wire.sse import EventSplitter
 
 SHIPPED = Path(__file__).parents[1] / "data" / "cassettes" / "chat.jsonl"

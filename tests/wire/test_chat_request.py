@@ -9,7 +9,7 @@ import pytest
 
 from pennyworth.errors import RequestError
 from pennyworth.request import Caller, Directives, Request
-from pennyworth.wire.chat import question, read_request
+from pennyworth.wire.chat.request import question, read_request
 
 MESSAGES: list[Any] = [{"role": "user", "content": "hello"}]
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennyworth.request import Directives
+from pennyworth.wire.chat.problems import problem, problem_event
 from pennyworth.wire.headers import quoted, read_cache_control
-from pennyworth.wire.problems import problem, problem_event
 from pennyworth.wire.sse import data_of
 
 FOREVER = 2**31

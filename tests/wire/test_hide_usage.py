@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennyworth.testing.chat_bytes import DONE, chat_events, event
-from pennyworth.wire.replay import hide_usage
+from pennyworth.wire.chat.replay import hide_usage
 from pennyworth.wire.sse import data_of
 from tests.wire.recorded import Row
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pennyworth.money import Usage
 from pennyworth.testing.chat_bytes import DONE, chat_events, chat_json, event
-from pennyworth.wire.recorder import ChatRecorder
+from pennyworth.wire.chat.recorder import ChatRecorder
 from tests.wire.recorded import record, record_json
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennyworth.outcome import Outcome
-from pennyworth.wire.recorder import ChatRecorder
+from pennyworth.wire.chat.recorder import ChatRecorder
 
 NOTHING = st.none()
 TEXT = st.text(max_size=5)

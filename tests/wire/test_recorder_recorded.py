@@ -13,7 +13,7 @@ from pennyworth.errors import RequestError
 from pennyworth.money import Usage
 from pennyworth.plan import Provider, Target
 from pennyworth.request import Caller
-from pennyworth.wire.chat import question, read_request
+from pennyworth.wire.chat.request import question, read_request
 from pennyworth.wire.sse import EventSplitter
 from tests.wire.recorded import Row, record, record_row
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennyworth.testing.chat_bytes import DONE, chat_events, chat_json, event
-from pennyworth.wire import replay
+from pennyworth.wire.chat import replay
 from pennyworth.wire.sse import data_of
 from tests.wire.recorded import Row, record, record_json
 

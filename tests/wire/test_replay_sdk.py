@@ -10,7 +10,7 @@ import pytest
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from pennyworth.testing.chat_bytes import DONE, chat_events, chat_json, event
-from pennyworth.wire import replay
+from pennyworth.wire.chat import replay
 from tests.wire.provider import SDK, accumulated, sdk
 from tests.wire.recorded import Row
 

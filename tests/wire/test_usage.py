@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pennyworth.money import Usage
-from pennyworth.wire.usage import reached_out, read_usage
+from pennyworth.wire.chat.usage import reached_out, read_usage
 
 READ = [
     ("OpenAI", b'{"prompt_tokens":9,"completion_tokens":10,"total_tokens":19}', Usage(input=9, output=10)),

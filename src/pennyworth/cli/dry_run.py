@@ -20,7 +20,7 @@ from pennyworth.errors import RequestError
 from pennyworth.plan import Plan, Target
 from pennyworth.request import Caller
 from pennyworth.server.admin_json import plain
-from pennyworth.wire.chat import read_request
+from pennyworth.wire.chat.request import read_request
 
 
 def forecast_of(plan: Plan, contents: Contents, answer_tokens: int, screen: Screen) -> Forecast:

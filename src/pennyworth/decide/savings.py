@@ -86,4 +86,4 @@ def _layer(served: Served) -> Layer:
     """Whoever gave the reply earned the difference; where a provider did, the choice of provider."""
     if served == "upstream" or served == "none" or served == "replayed":
         return "routing"
-    return served
+    return "exact" if served == "partial" else served

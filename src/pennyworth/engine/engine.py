@@ -31,7 +31,8 @@ from pennyworth.outcome import Kept, Layer
 from pennyworth.ports import Similar
 from pennyworth.request import Caller, Key, Request
 from pennyworth.view import View
-from pennyworth.wire import chat, problems
+from pennyworth.wire import chat
+from pennyworth.wire.chat import problems
 
 _FULL = Refuse(
     503,

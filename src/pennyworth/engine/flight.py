@@ -14,7 +14,7 @@ from pennyworth.money import Usage
 from pennyworth.outcome import Kept, Outcome, Served
 from pennyworth.plan import Target
 from pennyworth.request import Key
-from pennyworth.wire.replay import hide_usage
+from pennyworth.wire.chat.replay import hide_usage
 
 _READ_AHEAD = 32 * 1024
 """How far the provider may run ahead of the fastest reader, in bytes."""

@@ -16,7 +16,7 @@ from pennyworth.engine.flight import WHOLE, Flight
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.engine.replays import Replays
 from pennyworth.outcome import Outcome, Served
-from pennyworth.wire import problems, replay
+from pennyworth.wire.chat import problems, replay
 
 AskAgain = Callable[[Passage, Flight], Flight | None]
 """A follower's second chance: another flight to join, if this one failed before it gave anything."""

@@ -9,7 +9,7 @@ from pennyworth.engine.books import Books
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.money import Basis
 from pennyworth.outcome import Answer, Kept, Receipt, Served
-from pennyworth.wire import replay
+from pennyworth.wire.chat import replay
 
 _RENDERED_BYTES = 6 * 2**20
 

@@ -24,7 +24,7 @@ from pennyworth.plan import Target
 from pennyworth.ports import Call, Clock, Exchange, Upstream
 from pennyworth.request import Edit, Request
 from pennyworth.wire import chat, edits
-from pennyworth.wire.recorder import ChatRecorder
+from pennyworth.wire.chat.recorder import ChatRecorder
 from pennyworth.wire.shown_key import shown_key
 from pennyworth.wire.sse import EventSplitter
 

@@ -12,7 +12,7 @@ from pennyworth.engine.counters import Counters
 from pennyworth.engine.passage import Passage
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Target
-from pennyworth.wire.said import text_of
+from pennyworth.wire.chat.said import text_of
 
 _AT_FIRST = 2 * drift.FIT
 _EVERY = 32

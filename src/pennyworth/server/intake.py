@@ -15,7 +15,7 @@ from pennyworth.request import Caller, Request
 from pennyworth.server.auth import Gatekeeper
 from pennyworth.server.request_head import Head
 from pennyworth.view import Tenants
-from pennyworth.wire import chat
+from pennyworth.wire import asking, chat
 
 
 class Reader:
@@ -28,14 +28,14 @@ class Reader:
     def __init__(self, plan: Plan, keyring: Keyring) -> None:
         self._vary = plan.cache.vary_headers
         self._max_depth = plan.limits.max_depth
-        ours = ("cache-control", chat.TAGS_HEADER, chat.USER_HEADER, CONVERSATION_HEADER, *chat.TIMEOUT_HEADERS)
+        ours = ("cache-control", asking.TAGS_HEADER, asking.USER_HEADER, CONVERSATION_HEADER, *asking.TIMEOUT_HEADERS)
         self._named = (*ours, *self._vary)
         self._seal = Mac(keyring.derive("scope within a key"))
         self._known: LRUCache[tuple[bytes, Caller, tuple[str | None, ...]], Request] = LRUCache(self._MOST)
 
     def read(self, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
         """Raises ``RequestError``."""
-        if len(body) > self._LARGEST or chat.ONCE_HEADER in headers:
+        if len(body) > self._LARGEST or asking.ONCE_HEADER in headers:
             return self._read(body, headers, caller)
         name = (body, caller, tuple(map(headers.get, self._named)))
         request = self._known.get(name)

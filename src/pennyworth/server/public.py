@@ -18,7 +18,7 @@ from pennyworth.request import Caller
 from pennyworth.server.asked import Asked
 from pennyworth.server.intake import Reception, check_announced
 from pennyworth.server.request_head import Head
-from pennyworth.wire import problems
+from pennyworth.wire.chat import problems
 
 _CHAT = "/v1/chat/completions"
 _LEFT = Refuse(499, "caller_left", "the caller left before the body had come")

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from pennyworth.wire import edits, loose, sse
-from pennyworth.wire.assembly import assemble, events
+from pennyworth.wire.chat.assembly import assemble, events
 from pennyworth.wire.sse import DONE, event
 
 __all__ = ["as_events", "as_json", "assemble", "events", "hide_usage"]

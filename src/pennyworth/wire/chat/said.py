@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pennyworth.wire import assembly, loose
+from pennyworth.wire import loose
+from pennyworth.wire.chat import assembly
 
 _NOT_TEXT = ("tool_calls", "function_call", "reasoning", "reasoning_content", "audio", "refusal", "thinking")
 

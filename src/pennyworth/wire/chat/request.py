@@ -11,30 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from pennyworth import canonical
-from pennyworth.errors import RequestError
 from pennyworth.plan import PLAIN, Quirks
 from pennyworth.request import Caller, Edit, Request
 from pennyworth.wire import edits as splice
 from pennyworth.wire import json_tree
-from pennyworth.wire.headers import read_cache_control
+from pennyworth.wire.asking import end_user, read_asking
+from pennyworth.wire.fields import model_in, refuse_forbidden, switch_in, wrong
 
 PATH = "/chat/completions"
-_FORBIDDEN = frozenset(("api_base", "base_url", "api_key"))
-"""Body fields by which other gateways let a caller choose who is asked (CVE-2024-6587)."""
-
-TAGS_HEADER = "x-pennyworth-tags"
-TIMEOUT_HEADERS = ("x-pennyworth-timeout", "x-stainless-read-timeout", "x-stainless-timeout")
-"""How long the caller waits, in seconds: ours, and what the official SDKs send of their own accord."""
-USER_HEADER = "x-pennyworth-user"
-"""Names the end user where the body does not."""
-
-ONCE_HEADER = "idempotency-key"
 
 MOST_CHOICES = 1024
-_LONGEST_KEY = 255
-_LONGEST_MODEL = 256
-_SHOWN = 60
-_LONGEST_TIMEOUT_S = 86400.0
 
 
 def read_request(
@@ -51,40 +37,33 @@ def read_request(
     """
     tree = json_tree.parse(body, max_depth)
     fields = tree.fields
-    if not _FORBIDDEN.isdisjoint(fields):
-        raise _forbidden(next(name for name in fields if name in _FORBIDDEN))
-    model = fields.get("model")
-    if model.__class__ is not str or not 0 < len(model) <= _LONGEST_MODEL or not model.isprintable():
-        raise _wrong("model", model, 'the name of a model is needed, such as "gpt-4o-mini"')
+    refuse_forbidden(fields)
+    model = model_in(fields, "gpt-4o-mini")
     _check_messages(fields.get("messages"))
-    stream = fields.get("stream")
-    if stream is not None and stream.__class__ is not bool:
-        raise _wrong("stream", stream, "true or false is needed")
+    stream = switch_in(fields, "stream")
     options = fields.get("stream_options")
     if options is not None and options.__class__ is not dict:
-        raise _wrong("stream_options", options, 'an object is needed, such as {"include_usage": true}')
+        raise wrong("stream_options", options, 'an object is needed, such as {"include_usage": true}')
     n = fields.get("n")
     if n is not None and (n.__class__ is not int or not 1 <= n <= MOST_CHOICES):
-        raise _wrong("n", n, f"a whole number from 1 to {MOST_CHOICES} is needed")
-    user = fields.get("user")
-    once = headers.get(ONCE_HEADER)
-    tags = headers.get(TAGS_HEADER)
+        raise wrong("n", n, f"a whole number from 1 to {MOST_CHOICES} is needed")
+    asking = read_asking(headers, vary)
     return Request(
         dialect="chat",
         model=model,
         body=body,
         fields=fields,
         caller=caller,
-        stream=stream is True,
+        stream=stream,
         wants_usage=options is not None and options.get("include_usage") is True,
         n=n or 1,
         unkeyed=tree.unkeyed,
-        vary=tuple(sorted([(name, headers[name]) for name in vary if name in headers])),
-        directives=read_cache_control(headers.get("cache-control", "")),
-        tags=_tags(tags) if tags else (),
-        end_user=user if user.__class__ is str and user else headers.get(USER_HEADER, ""),
-        once=_once(once) if once is not None else "",
-        timeout_s=_timeout_s(headers),
+        vary=asking.vary,
+        directives=asking.directives,
+        tags=asking.tags,
+        end_user=end_user(fields.get("user"), headers),
+        once=asking.once,
+        timeout_s=asking.timeout_s,
     )
 
 
@@ -142,63 +121,10 @@ def _asking_usage(request: Request) -> tuple[Edit, ...]:
 
 def _check_messages(messages: object) -> None:
     if not isinstance(messages, list) or not messages:
-        raise _wrong("messages", messages, "a list with at least one message is needed")
+        raise wrong("messages", messages, "a list with at least one message is needed")
     for i, message in enumerate(messages):
         if message.__class__ is not dict:
-            raise _wrong(f"messages[{i}]", message, "a message is an object with role and content")
-
-
-def _forbidden(name: str) -> RequestError:
-    return RequestError(  # its value may be a key, which is not said back
-        f"{name} is not accepted: providers and their keys come from the configuration only. Leave it out.",
-        code="invalid_value",
-        param=name,
-    )
-
-
-def _wrong(name: str, value: object, fix: str) -> RequestError:
-    said = f"{name} is missing" if value is None else f"{name}: {_shown(value)} cannot be used"
-    return RequestError(f"{said}; {fix}.", code="invalid_value", param=name)
-
-
-def _shown(value: object) -> str:
-    """As the caller wrote it, if that is short; bounded work, whatever its size."""
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case dict() | list():
-            return f"an {'object' if isinstance(value, dict) else 'array'} of {len(value)}"
-        case str():
-            return repr(value[:_SHOWN] + ("…" if len(value) > _SHOWN else ""))
-    text = repr(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
-def _tags(value: str) -> tuple[str, ...]:
-    tags = tuple(sorted({tag.strip() for tag in value.split(",")} - {""}))
-    if len(tags) > 16 or any(len(tag) > 128 for tag in tags):
-        raise RequestError(f"{TAGS_HEADER}: at most 16 tags of 128 characters each.", code="invalid_header")
-    return tags
-
-
-def _timeout_s(headers: Mapping[str, str]) -> float:
-    """0 where nothing sensible is said: a header that only hints must not fail a request."""
-    for name in TIMEOUT_HEADERS:
-        if (said := headers.get(name)) is not None:
-            try:
-                seconds = float(said)
-            except ValueError:
-                continue
-            if 0 < seconds <= _LONGEST_TIMEOUT_S:
-                return seconds
-    return 0.0
-
-
-def _once(key: str) -> str:
-    if not 0 < len(key) <= _LONGEST_KEY or not key.isprintable():
-        problem = f"{ONCE_HEADER}: one of 1 to {_LONGEST_KEY} characters is needed, such as a random UUID."
-        raise RequestError(problem, code="invalid_header")
-    return key
+            raise wrong(f"messages[{i}]", message, "a message is an object with role and content")
 
 
 def _text(content: object) -> str:

@@ -14,7 +14,7 @@ import msgspec
 from pennyworth.money import Usage
 from pennyworth.outcome import Ending, Outcome
 from pennyworth.wire import sse
-from pennyworth.wire.reply_body import (
+from pennyworth.wire.chat.body import (
     DECODE,
     ENDINGS,
     PIECE,
@@ -25,7 +25,7 @@ from pennyworth.wire.reply_body import (
     Message,
     read_body,
 )
-from pennyworth.wire.usage import reached_out, read_usage
+from pennyworth.wire.chat.usage import reached_out, read_usage
 
 _TRIES = 5
 """So many events that are no mere pieces of text are expected in a stream (its beginning and its ends); where there are
