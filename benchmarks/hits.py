@@ -21,8 +21,9 @@ from benchmarks.questions import MODEL, body
 from benchmarks.sheet import Cell, Sheet
 from benchmarks.upstream import completion
 from pennyworth.config import load
-from pennyworth.decide import admit, normalise
+from pennyworth.decide import admit
 from pennyworth.decide.key import Keyring
+from pennyworth.engine.questions import question_of
 from pennyworth.money import Usage
 from pennyworth.outcome import Answer, Kept
 from pennyworth.plan import Plan, Target
@@ -101,8 +102,7 @@ def answers(plan: Plan, keyring: Keyring, numbers: Iterable[int]) -> Iterator[Ke
     caller, now_s, raw = Caller(plan.keys[0].scope), time.time(), completion()
     for number in numbers:
         request = chat.read_request(body(f"{_SALT}-{number}"), {}, caller)
-        normal = normalise.normalise_messages(request.fields, plan.cache)
-        keys = keyring.keys(request, normal, target, route.name, 0)
+        keys = keyring.keys(request, question_of(request, plan.cache), target, route.name, 0)
         assert keys is not None
         answer = Answer(
             id=f"a-{number}",

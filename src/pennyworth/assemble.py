@@ -108,8 +108,9 @@ class Runtime:
         self.parts = parts
         self.state = State(terms, parts.control.read(), clock, parts.keyring.derive("chance"), report)
         self.tenancy = Tenancy(self.state, parts.keybook, sealer(parts.keyring))
-        lookup = Lookup(self.state, parts.store)
         books = Books(self.state, parts.journal, parts.keyring, worker, parts.run)
+        replays = Replays(books)
+        lookup = Lookup(self.state, parts.store, replays)
         self.alerts = Alerts(self.state, parts.accounts, report, lambda plan: _sender(plan, parts.upstream))
         self.accounts = Accounts(self.state, parts.accounts, BudgetAlerts(self.alerts))
         allowances = Allowances(self.state, self.accounts)
@@ -117,7 +118,6 @@ class Runtime:
         keeper = Keeper(self.state, parts.store, similar, parts.control, parts.keyring)
         courier = Courier(self.state, parts.upstream, books, allowances, Lessons(self.state, self.alerts))
         pilot = Pilot(self.state, courier, books, lookup, keeper)
-        replays = Replays(books)
         once = Once(self.state, parts.once, books, replays, parts.keyring)
         triage = Triage(parts.keyring)
         self.engine = Engine(self.state, triage, lookup, similar, books, keeper, pilot, replays, once, allowances)

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-UpstreamFault = Literal["connect", "timeout", "reset", "malformed", "too_large", "cancelled", "no_room", "resting"]
-"""``no_room``, ``resting``: the call was not made, because the target takes no more at once, or is left alone."""
+UpstreamFault = Literal[
+    "connect", "timeout", "reset", "malformed", "too_large", "cancelled", "no_room", "resting", "unspeakable"
+]
+"""``no_room``, ``resting``, ``unspeakable``: the call was not made, because the target takes no more at once, is left alone,
+or speaks no dialect that could carry it."""
 
 
 class PennyworthError(Exception):

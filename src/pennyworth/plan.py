@@ -86,6 +86,10 @@ class Quirks(msgspec.Struct, frozen=True, kw_only=True):
 PLAIN = Quirks()
 
 
+SPOKEN: tuple[Dialect, ...] = ("chat", "responses", "embeddings", "other")
+"""What a server speaks of which nothing else is said: OpenAI's formats."""
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A company or server at a base URL.
 
@@ -116,7 +120,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     connect_s: float = 5.0
     idle_s: float = 60.0
     total_s: float = 60.0
-    dialects: tuple[Dialect, ...] = ("chat", "responses", "embeddings", "other")
+    dialects: tuple[Dialect, ...] = SPOKEN
     persistence: Persistence = Persistence()
     road: Road = STRAIGHT
     quirks: Quirks = PLAIN
@@ -232,7 +236,13 @@ class CacheSpec(msgspec.Struct, frozen=True, kw_only=True):
     max_answer_bytes: int = 2 * 2**20
     fold_case: bool = False
     fold_end_punctuation: bool = False
-    vary_headers: tuple[str, ...] = ("openai-beta", "openai-organization", "openai-project")
+    vary_headers: tuple[str, ...] = (
+        "anthropic-beta",
+        "anthropic-version",
+        "openai-beta",
+        "openai-organization",
+        "openai-project",
+    )
     earn_after: int = 3
     age_cap_s: float = 30 * 86400.0
     slow_s: float = 0.05

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pennyworth.decide.key import LEFT_OUT, Keyring, Keys
+from pennyworth.decide.key import LEFT_OUT, Keyring, Keys, Question
 from pennyworth.decide.normalise import normalise_messages
 from pennyworth.errors import RequestError
 from pennyworth.plan import CacheSpec, Provider, Target
@@ -33,8 +33,12 @@ HEAD = '{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hello"}]'
 
 def exact(keyring: Keyring, request: Request, target: Target, route: str, epoch: int) -> Key | None:
     """The key of a request that is taken for its own normal form."""
-    keys = keyring.keys(request, request.fields, target, route, epoch)
+    keys = keyring.keys(request, Question("chat", request.fields, request.fields), target, route, epoch)
     return keys.exact if keys else None
+
+
+def folded(request: Request) -> Question:
+    return Question("chat", request.fields, normalise_messages(request.fields, CacheSpec()))
 
 
 def read(body: bytes, headers: dict[str, str] | None = None) -> Request:
@@ -344,7 +348,7 @@ def test_unkeyed_requests_have_no_key() -> None:
 def test_wordings_of_one_form_share_a_key_and_have_one_of_their_own() -> None:
     plain = read((HEAD + "}").encode())
     typed = [read(HEAD.replace("hello", text).encode() + b"}") for text in ("hello", " hello", "hello ", "  hello")]
-    keys = [KEYRING.keys(each, normalise_messages(each.fields, CacheSpec()), TARGET, "default", 0) for each in typed]
+    keys = [KEYRING.keys(each, folded(each), TARGET, "default", 0) for each in typed]
     assert all(each is not None for each in keys)
     assert {each.normal for each in keys if each} == {exact(KEYRING, plain, TARGET, "default", 0)}
     assert len({each.exact for each in keys if each}) == len(typed)
@@ -359,7 +363,7 @@ def test_two_wordings_have_one_exact_key_only_if_they_are_the_same(texts: list[s
     def keys_of(turns: list[str]) -> Keys:
         body = {"model": "m", "messages": [{"role": "user", "content": text} for text in turns]}
         request = read(json.dumps(body).encode())
-        found = KEYRING.keys(request, normalise_messages(request.fields, CacheSpec()), TARGET, "default", 0)
+        found = KEYRING.keys(request, folded(request), TARGET, "default", 0)
         assert found is not None
         return found
 
@@ -372,7 +376,7 @@ def test_two_wordings_have_one_exact_key_only_if_they_are_the_same(texts: list[s
 def test_the_key_is_hmac_sha256_of_the_scopes_secret() -> None:
     """The construction written out once more, as the document of it."""
     material = (
-        b'[1,"chat","gpt-4o-mini","openai/gpt-4o-mini","",0,"default",[]]'
+        b'[2,"chat","gpt-4o-mini","openai/gpt-4o-mini","",0,"default",[]]'
         b'{"messages":[{"content":"hello","role":"user"}],"model":"gpt-4o-mini"}'
     )
     scope_secret = hmac.digest(SECRET, b"scope\0team-a", "sha256")

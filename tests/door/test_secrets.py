@@ -23,6 +23,7 @@ from pennyworth.server.reload import History
 from pennyworth.server.snapshot import merge, take
 from pennyworth.testing.chat_bytes import chat_events, chat_json, error_json, event
 from pennyworth.testing.scripted_server import Connection, connection, http_head, send
+from pennyworth.wire import chat
 from tests.door.raw import RawReply, Wire, post, question
 from tests.door.running import Running, plan_for, provider_at
 from tests.door.scripted_provider import ScriptedProvider, last_reply, last_stream
@@ -211,7 +212,7 @@ def test_no_credential_and_no_prompt_is_in_a_repr():
         keyring = running.runtime.parts.keyring
         tenants = tenants_of(forwarding, KeySet(), 0.0, sealer(keyring))
         caller = Gatekeeper(forwarding, tenants, keyring).admit(f"Bearer {canary('stranger')}")
-        request = Reader(plan, keyring).read(question(canary("prompt")), {"cookie": canary("cookie")}, caller)
+        request = Reader(plan, keyring).read(chat, question(canary("prompt")), {"cookie": canary("cookie")}, caller)
         headers = (("authorization", f"Bearer {canary('provider')}"),)
         target = Target(provider=provider, model="m")
         call = Call(target=target, path="/x", headers=headers, body=request.body, stream=False)

@@ -24,6 +24,7 @@ from pennyworth.sandbox import SandboxServer
 from pennyworth.secret import Secret
 from pennyworth.server.intake import Reader
 from pennyworth.state_dir import new_client_key
+from pennyworth.wire import chat
 from pennyworth.wire.asking import USER_HEADER
 from tests.door.raw import RawReply, Wire, post, question
 from tests.door.running import Running, plan_for
@@ -171,7 +172,7 @@ def test_receipts_and_answers_say_whose_key_asked(keyed: Running, make: Make):
 async def _kept(keyed: Running, body: bytes, caller: Caller) -> Answer:
     """The answer that is kept for this question."""
     parts, view = keyed.runtime.parts, keyed.runtime.state.snapshot()
-    case = Triage(parts.keyring).decide(Reader(view.plan, parts.keyring).read(body, {}, caller), view)
+    case = Triage(parts.keyring).decide(Reader(view.plan, parts.keyring).read(chat, body, {}, caller), view)
     assert isinstance(case, Case)
     assert case.keys is not None
     kept = await parts.store.get(case.keys.exact, view.wall_s)

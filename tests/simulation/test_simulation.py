@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from pennyworth.assemble import Runtime
-from pennyworth.decide.key import Keyring, Keys
+from pennyworth.decide.key import Keyring, Keys, Question
 from pennyworth.engine.coalesce import Flights
 from pennyworth.engine.flight import Flight
 from pennyworth.outcome import Intent, Kept, Receipt
+from pennyworth.plan import Target
 from pennyworth.ports import Call, Exchange, Journal, Store, StoreUsage, Upstream
 from pennyworth.request import Caller, Key, Request
 from pennyworth.simulation import AS_SHIPPED, Fittings, play, run
@@ -73,17 +74,17 @@ def test_the_command_says_how_to_see_an_episode_again() -> None:
 class OneScope(Keyring):
     """Forgets to ask whose question it is."""
 
-    def keys(self, request: Request, normal: object, target: object, route: str, epoch: int) -> Keys | None:
+    def keys(self, request: Request, question: Question, target: Target, route: str, epoch: int) -> Keys | None:
         anybodys = msgspec.structs.replace(request, caller=Caller("everybody"))
-        return super().keys(anybodys, normal, target, route, epoch)  # type: ignore[arg-type]
+        return super().keys(anybodys, question, target, route, epoch)
 
 
 class SeedlessKeys(Keyring):
     """Forgets that another seed is another question."""
 
-    def keys(self, request: Request, normal: object, target: object, route: str, epoch: int) -> Keys | None:
-        fields = {name: value for name, value in request.fields.items() if name != "seed"}
-        return super().keys(msgspec.structs.replace(request, fields=fields), fields, target, route, epoch)  # type: ignore[arg-type]
+    def keys(self, request: Request, question: Question, target: Target, route: str, epoch: int) -> Keys | None:
+        fields = {name: value for name, value in question.fields.items() if name != "seed"}
+        return super().keys(request, Question(question.form, fields, fields), target, route, epoch)
 
 
 class AnyFlight(Flights):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pennyworth.decide.key import Keyring
+from pennyworth.decide.key import Keyring, Question
 from pennyworth.errors import RequestError
 from pennyworth.money import Usage
 from pennyworth.plan import Provider, Target
@@ -81,10 +81,10 @@ def test_every_request_reads_and_has_a_key_of_its_own(recorded: list[Row]) -> No
             continue
         request = read_request(json.dumps(row.request).encode(), {}, Caller("a"))
         compact = json.dumps(row.request, separators=(",", ":"), ensure_ascii=False, sort_keys=True).encode()
-        key = KEYRING.keys(request, request.fields, TARGET, "", 0)
+        key = KEYRING.keys(request, Question("chat", request.fields, request.fields), TARGET, "", 0)
         assert key is not None, row.id
         again = read_request(compact, {}, Caller("a"))
-        assert key == KEYRING.keys(again, again.fields, TARGET, "", 0), row.id
+        assert key == KEYRING.keys(again, Question("chat", again.fields, again.fields), TARGET, "", 0), row.id
         assert request.model == row.request["model"]
         assert request.stream == bool(row.request.get("stream"))
         assert request.n == (row.request.get("n") or 1)

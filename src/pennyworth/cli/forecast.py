@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from pennyworth.decide import cacheable, lifetime, normalise, switches, tokens
+from pennyworth.decide import cacheable, lifetime, switches, tokens
 from pennyworth.decide.admit import Refuse, resolve, route_for
 from pennyworth.decide.key import Keyring
 from pennyworth.decide.lifetime import Rules
 from pennyworth.decide.tariff import Tariff
+from pennyworth.engine.questions import question_of
 from pennyworth.money import ZERO, Money, Usage
 from pennyworth.outcome import Layer, Receipt
 from pennyworth.plan import Plan, Route, Target
 from pennyworth.request import Key, Request
 from pennyworth.view import Control
-from pennyworth.wire import chat
+from pennyworth.wire.dialects import CODECS
 
 PriceOf = Callable[[Target], Tariff | None]
 
@@ -85,8 +86,8 @@ class Forecaster:
     def _tier(self, request: Request, target: Target, route: Route) -> str:
         """Where the answer would come from: ``exact``, ``near``, or "" for a provider."""
         verdict = cacheable.verdict(request, route, self._plan.enabled, target.model)
-        normal = normalise.normalise_messages(request.fields, self._plan.cache)
-        keys = self._keyring.keys(request, normal, target, route.name, 0)
+        question = question_of(request, self._plan.cache)
+        keys = self._keyring.keys(request, question, target, route.name, 0)
         if keys is None or not (verdict.look or verdict.keep):
             self._never(verdict.reason if verdict.reason else "it cannot have a key")
             return ""
@@ -107,7 +108,7 @@ class Forecaster:
         return switches.allows(layer, route, self._plan, self._control, key)
 
     def _keep(self, request: Request, route: Route, verdict: cacheable.Verdict, under: Key, wording: Key) -> None:
-        kind = lifetime.on_route(lifetime.classify(chat.question(request), self._rules), route)
+        kind = lifetime.on_route(lifetime.classify(CODECS[request.dialect].question(request), self._rules), route)
         if not verdict.keep:
             self._never(verdict.reason)
         elif kind.ttl_s <= 0:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from pennyworth.plan import PLAIN, Auth, Quirks
+from pennyworth.plan import PLAIN, SPOKEN, Auth, Quirks
+from pennyworth.request import Dialect
 
 
 class Preset(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,6 +18,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
         price_provider: its name in the price book. ``published``: that book has prices for it.
         url_env: the variable by which its own SDK is pointed elsewhere; with ``url_suffix`` appended to it.
         keyless: a server of one's own, which asks for a key only if it was started with one.
+        dialects: those it speaks, as in ``plan.Provider``.
         named_only: the key alone does not bring it in; the file has to name it.
     """
 
@@ -29,6 +31,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     url_suffix: str = ""
     auth: Auth = "bearer"
     quirks: Quirks = PLAIN
+    dialects: tuple[Dialect, ...] = SPOKEN
     keyless: bool = False
     named_only: bool = False
     published: bool = True

@@ -122,6 +122,7 @@ def _preset_settings(start: Preset | None) -> dict[str, Any]:
         "models": start.models,
         "price_provider": start.price_provider,
         "auth": start.auth,
+        "dialects": start.dialects,
         "preset": start.name,
     }
 
@@ -162,5 +163,6 @@ def _from_preset(reading: Reading, preset: Preset) -> Provider | None:
         price_provider=preset.price_provider,
         auth=preset.auth,
         quirks=preset.quirks,
+        dialects=preset.dialects,
         preset=preset.name,
     )

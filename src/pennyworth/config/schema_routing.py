@@ -13,6 +13,7 @@ from pennyworth.decide.key import LEFT_OUT
 from pennyworth.money import Price
 from pennyworth.outcome import Layer
 from pennyworth.plan import Auth, ModelSpec, Persistence, Plan, Provider, Route
+from pennyworth.request import Dialect
 
 POLICIES = ("as_asked",)
 """The routing policies that a route may name."""
@@ -59,6 +60,12 @@ PROVIDER = Section(
         Field(key="forward_caller", kind=FLAG, meaning="send the caller's own Authorization instead of a key of ours"),
         Field(
             key="models", kind=PATTERNS, meaning="the models asked of it; * is any text", default="the preset's, or *"
+        ),
+        Field(
+            key="dialects",
+            kind=some_of(get_args(Dialect)),
+            meaning="the wire formats it speaks, the best first; `other`: whatever else is under /v1/",
+            default="the preset's, or `chat, responses, embeddings, other`",
         ),
         Field(
             key="price_provider",
@@ -205,6 +212,11 @@ ROUTE = Section(
             key="fallbacks",
             kind=TEXTS,
             meaning="models asked in turn when the asked one fails before its reply begins",
+        ),
+        Field(
+            key="drop",
+            kind=TEXTS,
+            meaning="fields that may be left out where a provider's dialect has no word for them; any other is refused",
         ),
         Field(
             key="hedge",

@@ -19,13 +19,14 @@ class Admit(msgspec.Struct, frozen=True):
 
 class Refuse(msgspec.Struct, frozen=True):
     """Not served. ``message`` says what to do next; ``retry_after_s`` > 0 where asking again may help, ``final`` where
-    it will not, though the status alone would make a client try."""
+    it will not, though the status alone would make a client try. ``param``: the body field at fault, if there is one."""
 
     status: int
     code: str
     message: str
     retry_after_s: int = 0
     final: bool = False
+    param: str | None = None
 
 
 _ADMIT = Admit()

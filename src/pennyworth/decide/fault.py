@@ -52,7 +52,7 @@ def judge(outcome: Outcome) -> Fault:
     if outcome.ending in ("caller_left", "outrun"):
         return NONE
     status = outcome.status
-    if outcome.broke in ("no_room", "resting"):
+    if outcome.broke in ("no_room", "resting", "unspeakable"):
         return TURNED_AWAY
     if status == 0:
         return PASSING if outcome.broke in ("connect", "reset") else BROKEN

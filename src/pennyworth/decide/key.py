@@ -16,7 +16,10 @@ from pennyworth.mac import Mac
 from pennyworth.plan import Target
 from pennyworth.request import Key, Request
 
-VERSION = 1
+VERSION = 2
+
+NEUTRAL = "neutral/1"
+"""The form of questions that mean the same in every dialect that can ask them."""
 
 LEFT_OUT: Mapping[str, str] = {
     "stream": "how the reply travels; one answer serves both",
@@ -32,6 +35,14 @@ answers up, so each has a test."""
 
 
 _WORDING = b"wording\0"
+
+
+class Question(NamedTuple):
+    """What is asked. ``fields``: the body in this ``form``. ``normal``: the same with its wording folded."""
+
+    form: str
+    fields: Mapping[str, Any]
+    normal: Mapping[str, Any]
 
 
 class Keys(NamedTuple):
@@ -50,23 +61,23 @@ class Keyring:
         self._secret = secret
         self._scopes: dict[str, Mac] = {}
 
-    def keys(self, request: Request, normal: Mapping[str, Any], target: Target, route: str, epoch: int) -> Keys | None:
-        """The keys of a request whose normal form is ``normal``; ``None`` if it must not have any.
+    def keys(self, request: Request, question: Question, target: Target, route: str, epoch: int) -> Keys | None:
+        """The keys of a request that asks this; ``None`` if it must not have any.
 
         A question that is typed in its normal form, as nearly all are, has one key. Any other is told from it by the
         turns that differ, which with the normal form make up the whole of it.
         """
         if request.unkeyed:
             return None
-        head = (VERSION, request.dialect, request.model, target.name, target.revision, epoch, route, request.vary)
-        fields, seal = normal, self._scope(request.caller.scope)
+        vary = _vary(request) if question.form == NEUTRAL else request.vary
+        head = (VERSION, question.form, request.model, target.name, target.revision, epoch, route, vary)
+        fields, seal = question.normal, self._scope(request.caller.scope)
         if not LEFT_OUT.keys().isdisjoint(fields):
             fields = {name: value for name, value in fields.items() if name not in LEFT_OUT}
         try:
             form = seal(canonical.encode(head) + canonical.encode(fields))
-            typed = (
-                form if normal is request.fields else seal(_WORDING + form + canonical.encode(_turns(request, normal)))
-            )
+            same = question.normal is question.fields
+            typed = form if same else seal(_WORDING + form + canonical.encode(_turns(question)))
         except (ValueError, TypeError, RecursionError):
             return None  # what cannot be written down unambiguously has no key
         return Keys(Key(typed), Key(form))
@@ -94,7 +105,12 @@ class Keyring:
         return found
 
 
-def _turns(request: Request, normal: Mapping[str, Any]) -> list[tuple[int, Any]]:
+def _turns(question: Question) -> list[tuple[int, Any]]:
     """The messages that are worded unlike their normal form, and where they stand."""
-    pairs = zip(request.fields["messages"], normal["messages"], strict=True)
+    pairs = zip(question.fields["messages"], question.normal["messages"], strict=True)
     return [(place, typed) for place, (typed, folded) in enumerate(pairs) if typed is not folded]
+
+
+def _vary(request: Request) -> tuple[tuple[str, str], ...]:
+    """The version of a wire format says how a question is put, not what it is."""
+    return tuple([header for header in request.vary if header[0] != "anthropic-version"])

@@ -8,8 +8,12 @@ from pennyworth.decide.not_found import not_found
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Target
 
-_NOT_ASKED = {"no_room": (429, "overloaded"), "resting": (503, "upstream_resting")}
-"""Why a call was not made -> status and code. Both come with ``Retry-After``."""
+_NOT_ASKED = {
+    "no_room": (429, "overloaded"),
+    "resting": (503, "upstream_resting"),
+    "unspeakable": (400, "cannot_translate"),
+}
+"""Why a call was not made -> status and code. The first two come with ``Retry-After``."""
 
 
 class Trouble(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from pennyworth.decide import forget, savings, tokens
 from pennyworth.decide.key import Keyring
 from pennyworth.engine.passage import Passage
 from pennyworth.engine.rates import Rate
+from pennyworth.engine.saying import Saying
 from pennyworth.engine.state import State
 from pennyworth.engine.watch import Watch
 from pennyworth.errors import StoreError
@@ -19,7 +20,7 @@ from pennyworth.money import ZERO, Basis, Money, Usage
 from pennyworth.outcome import Answer, AttemptNote, Ending, Intent, Latency, Outcome, Receipt, Served
 from pennyworth.plan import Target
 from pennyworth.ports import Journal
-from pennyworth.request import Caller, Request
+from pennyworth.request import Caller, Dialect, Request
 from pennyworth.view import View
 
 _SMALL = 8192
@@ -93,9 +94,11 @@ class Books:
         first_byte_ms: float,
         total_ms: float,
         edits: tuple[str, ...],
+        saying: Saying,
         why: str = "",
     ) -> AttemptNote:
         """One call as it stands on the receipt, priced."""
+        into = saying.request.dialect
         usage, basis = self._usage(p, outcome)
         if basis == "metered":
             self._watch.look(p, target, outcome)
@@ -115,6 +118,8 @@ class Books:
             broke=outcome.broke,
             edits=edits,
             why=why,
+            dialect=into if into != p.request.dialect else "",
+            dropped=saying.dropped,
         )
 
     def settle(
@@ -202,13 +207,16 @@ class Books:
             plan=view.plan.digest,
         )
 
-    def refuse(self, caller: Caller, view: View, status: int, reason: str, model: str) -> Receipt:
+    def refuse(
+        self, caller: Caller, view: View, status: int, reason: str, model: str, dialect: Dialect = "chat"
+    ) -> Receipt:
         """The receipt of a request that we did not serve."""
         receipt = Receipt(
             id=self.next_id(view.wall_s),
             at_s=view.wall_s,
             worker=self._worker,
             scope=caller.scope,
+            dialect=dialect,
             model=model,
             served="none",
             ending="caller_left" if status == 499 else "refused",

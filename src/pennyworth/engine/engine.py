@@ -29,10 +29,9 @@ from pennyworth.engine.state import State
 from pennyworth.engine.triage import Triage
 from pennyworth.outcome import Kept, Layer
 from pennyworth.ports import Similar
-from pennyworth.request import Caller, Key, Request
+from pennyworth.request import Caller, Dialect, Key, Request
 from pennyworth.view import View
-from pennyworth.wire import chat
-from pennyworth.wire.chat import problems
+from pennyworth.wire.dialects import CODECS
 
 _FULL = Refuse(
     503,
@@ -85,19 +84,19 @@ class Engine:
         view = self.state.snapshot()
         match admit.admit(request, view):
             case Refuse() as no:
-                return self.refuse(request.caller, view, no, request.model)
+                return self._no(request, view, no)
         case = self._triage.decide(request, view)
         if isinstance(case, Refuse):
-            return self.refuse(request.caller, view, case, request.model)
+            return self._no(request, view, case)
         grant = view.tenants.grants.get(request.caller.client)
         permit = self._permits.of(grant, case, view)
         if permit is not None and permit.barred is not None:
-            return self.refuse(request.caller, view, permit.barred, request.model, reason=permit.barred.code)
+            return self._no(request, view, permit.barred, permit.barred.code)
         p = Passage(self._books.next_id(view.wall_s), view, case, self.state.terms)
         if permit is not None:
             p.fallbacks, p.alone = permit.fallbacks, permit.alone
         if grant is not None and grant.limited and (over := self._allowances.enter(p, grant)) is not None:
-            return self.refuse(request.caller, view, over, request.model)
+            return self._no(request, view, over)
         if case.verdict.why == "sampled" and p.exact is not None:
             p.repeats_sample = self.state.sampled_again(p.exact)
         return self._at_once(p) if self._immediate else p
@@ -109,13 +108,13 @@ class Engine:
         if reply := await self.try_hit(p):
             return reply
         if p.request.directives.only_if_cached:
-            return self.refuse(p.request.caller, p.view, _NOT_CACHED, p.request.model)
+            return self._no(p.request, p.view, _NOT_CACHED)
         return await self._join_or_lead(p)
 
     async def _join_or_lead(self, p: Passage) -> Reply | Relay:
         """A call of its own, if its caller may still have one."""
         if len(self.flights) >= p.view.plan.limits.max_in_flight:
-            return self.refuse(p.request.caller, p.view, _FULL, p.request.model)
+            return self._no(p.request, p.view, _FULL)
         flight = self._shared(p)
         if flight is None and p.purse is not None and (no := self._allowances.pay(p)) is not None:
             return await self._at_limit(p, no)
@@ -123,15 +122,15 @@ class Engine:
 
     async def _at_limit(self, p: Passage, no: Refuse | Limit) -> Reply | Relay:
         """Beyond an allowance: refused, or asked of the model that its operator named for this."""
-        caller, asked = p.request.caller, p.asked or p.case
+        asked = p.asked or p.case
         if isinstance(no, Refuse):
-            return self.refuse(caller, p.view, no, asked.request.model)
-        case = self._triage.decide(chat.renamed(p.request, no.downgrade_to), p.view)
+            return self._no(asked.request, p.view, no)
+        case = self._triage.decide(CODECS[p.request.dialect].renamed(p.request, no.downgrade_to), p.view)
         if isinstance(case, Refuse):
-            return self.refuse(caller, p.view, case, asked.request.model)
-        permit = self._permits.of(p.view.tenants.grants.get(caller.client), case, p.view)
+            return self._no(asked.request, p.view, case)
+        permit = self._permits.of(p.view.tenants.grants.get(p.request.caller.client), case, p.view)
         if permit is not None and permit.barred is not None:
-            return self.refuse(caller, p.view, permit.barred, asked.request.model, reason=permit.barred.code)
+            return self._no(asked.request, p.view, permit.barred, permit.barred.code)
         p.divert(asked, case)
         if permit is not None:
             p.fallbacks, p.alone = permit.fallbacks, permit.alone
@@ -140,7 +139,7 @@ class Engine:
     async def _serve_once(self, p: Passage) -> Reply | Relay:
         match await self._once.begin(p):
             case Refuse() as no:
-                reply = self.refuse(p.request.caller, p.view, no, p.request.model)
+                reply = self._no(p.request, p.view, no)
                 if not no.retry_after_s:
                     reply.headers.append(heads.NO_RETRY)
                 return reply
@@ -227,18 +226,28 @@ class Engine:
     def _relay(self, p: Passage, flight: Flight) -> Relay:
         return Relay(p, flight, self._books, self._replays, self._ask_again)
 
+    def _no(self, request: Request, view: View, no: Refuse, reason: str = "") -> Reply:
+        return self.refuse(request.caller, view, no, request.model, dialect=request.dialect, reason=reason)
+
     def refuse(
-        self, caller: Caller, view: View, no: Refuse, model: str = "", *, param: str | None = None, reason: str = ""
+        self,
+        caller: Caller,
+        view: View,
+        no: Refuse,
+        model: str = "",
+        *,
+        dialect: Dialect = "chat",
+        reason: str = "",
     ) -> Reply:
         """Says no in the caller's dialect, with a receipt. ``reason`` stands there instead of a message that quotes
         the caller."""
-        receipt = self._books.refuse(caller, view, no.status, reason or no.message, model)
+        receipt = self._books.refuse(caller, view, no.status, reason or no.message, model, dialect)
         head = [heads.JSON, (b"x-pennyworth-receipt", receipt.id.encode())]
         if no.retry_after_s:
             head.append((b"retry-after", str(no.retry_after_s).encode()))
         if no.final:
             head.append((b"x-should-retry", b"false"))  # the official SDKs would ask again after any 429
-        return Reply(no.status, head, problems.problem(no.status, no.message, code=no.code, param=param))
+        return Reply(no.status, head, CODECS[dialect].problem(no.status, no.message, code=no.code, param=no.param))
 
     async def end(self, why: str) -> None:
         """Ends every flight and waits until each is booked; readers get an error event that says why."""

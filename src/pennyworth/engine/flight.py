@@ -14,7 +14,8 @@ from pennyworth.money import Usage
 from pennyworth.outcome import Kept, Outcome, Served
 from pennyworth.plan import Target
 from pennyworth.request import Key
-from pennyworth.wire.chat.replay import hide_usage
+from pennyworth.wire.codec import Codec
+from pennyworth.wire.dialects import CODECS
 
 _READ_AHEAD = 32 * 1024
 """How far the provider may run ahead of the fastest reader, in bytes."""
@@ -28,7 +29,7 @@ class Flight:
     """A call under way and what it has brought so far.
 
     Attributes:
-    target, headers: who gives the reply, and that provider's headers.
+    target, headers: who gives the reply, and that provider's headers. ``codec``: of the dialect it is given in.
     blocks, bare: the events so far, and the same without the usage nobody asked for.
     pushed: bytes so far. ``usage``: the tokens of the reply, estimated where the provider gave none.
     shared_under: the key and epoch by which others find it.
@@ -46,6 +47,7 @@ class Flight:
         self.outcome: Outcome | None = None
         self.target: Target | None = None
         self.headers: tuple[tuple[str, str], ...] = ()
+        self.codec: Codec = CODECS["chat"]
         self.stand_in: Kept | None = None
         self.served: Served = "upstream"
         self.usage: Usage | None = None
@@ -97,6 +99,7 @@ class Flight:
         block = b"".join(events)
         self.blocks.append(block)
         if b'"usage"' in block:
+            hide_usage = self.codec.hide_usage
             bare = b"".join([hide_usage(event) if b'"usage"' in event else event for event in events])
         else:
             bare = block
@@ -104,8 +107,9 @@ class Flight:
         self.pushed += len(block)
         self._wake()
 
-    def answers(self, target: Target, headers: tuple[tuple[str, str], ...]) -> None:
-        """The reply is this target's, be it an answer or a failure."""
+    def answers(self, target: Target, headers: tuple[tuple[str, str], ...], codec: Codec) -> None:
+        """The reply is this target's, be it an answer or a failure, in this dialect."""
+        self.codec = codec
         self.target = target
         self.headers = headers
 

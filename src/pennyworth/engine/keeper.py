@@ -15,7 +15,7 @@ from pennyworth.money import Usage
 from pennyworth.outcome import Answer, Kept, Outcome
 from pennyworth.ports import ControlRow, Similar, Store
 from pennyworth.view import Control
-from pennyworth.wire import chat
+from pennyworth.wire.dialects import CODECS
 
 
 class Keeper:
@@ -43,7 +43,9 @@ class Keeper:
         if not verdict.kept or p.under is None:
             self._state.not_kept(verdict.reason)
             return
-        kind = lifetime.on_route(lifetime.classify(chat.question(p.request), p.terms.rules), p.route)
+        kind = lifetime.on_route(
+            lifetime.classify(CODECS[p.request.dialect].question(p.request), p.terms.rules), p.route
+        )
         now = self._state.clock.wall_s()
         expires = lifetime.expires(kind, now, 1, now, p.view.plan.cache)
         if expires <= now:
@@ -108,7 +110,8 @@ def _primary(p: Passage) -> bool:
 def _answer(p: Passage, outcome: Outcome, kind: str, now_s: float, end_user: str) -> Answer:
     return Answer(
         id="a" + p.id[1:],
-        form=p.request.dialect,
+        form=p.case.form,
+        dialect=outcome.dialect,
         scope=p.request.caller.scope,
         model=p.request.model,
         target=p.target.name,

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 from pennyworth.decide import lifetime, switches
 from pennyworth.engine.passage import Passage
+from pennyworth.engine.replays import Replays
 from pennyworth.engine.state import State
 from pennyworth.errors import StoreError
 from pennyworth.outcome import Kept, Layer
@@ -21,8 +22,9 @@ class Found(NamedTuple):
 
 
 class Lookup:
-    def __init__(self, state: State, store: Store) -> None:
+    def __init__(self, state: State, store: Store, replays: Replays) -> None:
         self._state = state
+        self._replays = replays
         self._store = store
 
     @property
@@ -71,4 +73,6 @@ class Lookup:
             self._state.trouble("store", "an entry under a key that is not its own was refused")
             p.notes.append("store: an entry that belongs elsewhere was refused")
             return False
-        return answer.target == p.target.name and not p.view.control.kills(answer, key.hex())
+        if answer.target != p.target.name or p.view.control.kills(answer, key.hex()):
+            return False
+        return self._replays.can_say(p, answer)

@@ -16,7 +16,7 @@ from pennyworth.engine import heads
 from pennyworth.engine.books import Books
 from pennyworth.engine.flight import WHOLE, Flight
 from pennyworth.engine.passage import Passage, Reply
-from pennyworth.engine.relay import Relay, all_at_once, cut_off
+from pennyworth.engine.relay import Relay, all_at_once, all_events, cut_off
 from pennyworth.engine.replays import Replays
 from pennyworth.engine.state import State
 from pennyworth.errors import StoreError
@@ -108,7 +108,7 @@ class Once:
         p.answering = flight.target or p.target
         if request.stream and flight.fed:
             end = cut_off(p, outcome) if outcome.ending == "cut" else b""
-            body = b"".join(flight.blocks if request.wants_usage else flight.bare) + end
+            body = all_events(p, flight) + end
             return _result(p, 200, heads.EVENTS, body, p.answering.name)
         status, body = all_at_once(p, outcome)
         return _result(p, status, heads.type_of(p, flight.headers, outcome), body, p.answering.name)

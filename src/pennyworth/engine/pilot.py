@@ -15,10 +15,15 @@ from pennyworth.engine.flight import Flight
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.passage import Passage
+from pennyworth.engine.saying import say
 from pennyworth.engine.sending import Errand, Sent
 from pennyworth.engine.state import State
+from pennyworth.engine.turned_away import unspeakable
+from pennyworth.errors import RequestError
 from pennyworth.outcome import Ending, Outcome
+from pennyworth.plan import Target
 from pennyworth.routing import POLICIES, Seen, falling_back
+from pennyworth.wire.dialects import CODECS
 from pennyworth.wire.sse import EventSplitter
 
 _OUR_FAULT = Outcome(ending="cut", status=0, fault="the gateway itself failed")
@@ -79,8 +84,7 @@ class Pilot:
         while True:
             # Whoever may still be asked has his share of the time: a provider that says nothing must not use up all of it.
             until = now() + (deadline - now()) / max(1, len(p.fallbacks) + 1 - len(seen))
-            errand = Errand(flight, p, send.target, why, until, lambda sent: self._land(flight, p, sent))
-            seen.append(await self._courier.carry(errand))
+            seen.append(await self._ask(flight, p, send.target, why, until))
             if not flight.wanted or flight.fed or paid_once(p):
                 return seen[-1]
             if now() >= deadline:
@@ -91,6 +95,16 @@ class Pilot:
                 return next((sent for sent in seen if sent.outcome is done.value), seen[-1])
             why = send.reason
 
+    async def _ask(self, flight: Flight, p: Passage, target: Target, why: str, until: float) -> Sent:
+        """The reply of one target, asked in the words it understands."""
+        try:
+            saying = p.case.saying if target is p.target else say(p.request, target, p.route)
+        except RequestError as error:
+            return unspeakable(target, error)
+        return await self._courier.carry(
+            Errand(flight, p, target, saying, why, until, lambda sent: self._land(flight, p, sent))
+        )
+
     def _land(self, flight: Flight, p: Passage, sent: Sent) -> None:
         """The reply is known to its end: the leader's receipt, before anybody gets the last byte. Once."""
         if flight.outcome is not None or flight.stand_in is not None:
@@ -99,7 +113,7 @@ class Pilot:
         if trouble.failed(outcome) and not flight.fed and p.stale is not None and not p.left:
             flight.give_instead(p.stale, "stale")
             return  # each reader's receipt is written when it is given the stale answer
-        flight.answers(sent.target, sent.headers)
+        flight.answers(sent.target, sent.headers, CODECS[outcome.dialect])
         flight.settle(outcome, sent.usage)
         p.answering = sent.target
         ending: Ending = "caller_left" if p.left else outcome.ending

@@ -16,7 +16,10 @@ from pennyworth.engine.flight import WHOLE, Flight
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.engine.replays import Replays
 from pennyworth.outcome import Outcome, Served
-from pennyworth.wire.chat import problems, replay
+from pennyworth.wire import translate
+from pennyworth.wire.dialects import CODECS
+from pennyworth.wire.rendering import rendered
+from pennyworth.wire.translate import CannotSayError, StreamTranslator
 
 AskAgain = Callable[[Passage, Flight], Flight | None]
 """A follower's second chance: another flight to join, if this one failed before it gave anything."""
@@ -34,6 +37,7 @@ class Relay:
         self._at = 0
         self._closed = False
         self._told = False
+        self._translator: StreamTranslator | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._join(flight)
 
@@ -72,11 +76,13 @@ class Relay:
     def take(self) -> bytes | None:
         """The same as ``read``, for who does not wait: ``None`` means that nothing is there yet."""
         flight = self._flight
-        blocks = flight.blocks if self._p.request.wants_usage else flight.bare
+        blocks = blocks_for(self._p, flight)
         while not self._closed:
             if self._at < len(blocks):
                 block = b"".join(blocks[self._at :]) if len(blocks) - self._at > 1 else blocks[self._at]
                 self._at = len(blocks)
+                if flight.codec.name != self._p.request.dialect:
+                    block = self._translated(flight, block)
                 if flight.outcome is not None:
                     self._settle(flight, flight.outcome)
                 flight.took(flight.pushed)
@@ -88,6 +94,11 @@ class Relay:
             else:
                 return None
         return b""
+
+    def _translated(self, flight: Flight, block: bytes) -> bytes:
+        if self._translator is None:
+            self._translator = translator(self._p, flight)
+        return self._translator.feed(block)
 
     def watch(self, wake: Callable[[], None]) -> None:
         """Calls ``wake`` once, when there may be more."""
@@ -152,19 +163,41 @@ class Relay:
         return Reply(status, head, body)
 
 
+def blocks_for(p: Passage, flight: Flight) -> list[bytes]:
+    """The provider's events, with the usage that this caller wants or that a translation needs."""
+    whole = p.request.wants_usage or flight.codec.name != p.request.dialect
+    return flight.blocks if whole else flight.bare
+
+
+def translator(p: Passage, flight: Flight) -> StreamTranslator:
+    return StreamTranslator(flight.codec.name, p.request.dialect, usage=p.request.wants_usage)
+
+
+def all_events(p: Passage, flight: Flight) -> bytes:
+    """A whole stream as this caller is given it."""
+    events = b"".join(blocks_for(p, flight))
+    return events if flight.codec.name == p.request.dialect else translator(p, flight).feed(events)
+
+
 def all_at_once(p: Passage, outcome: Outcome) -> tuple[int, bytes]:
     """Status and body of a reply of which nothing has been given, in the form that was asked for."""
+    request, into = p.request, CODECS[p.request.dialect]
+    same = outcome.dialect == request.dialect
     if not trouble.gives(outcome):
         told = trouble.explain(outcome, p.answering)
-        return told.status, told.body or problems.problem(told.status, told.message, code=told.code)
-    if outcome.ending in ("cut", "error") and not outcome.streamed:
+        if told.body:
+            return told.status, told.body if same else translate.error_as(told.body, told.status, request.dialect)
+        return told.status, into.problem(told.status, told.message, code=told.code)
+    if outcome.ending in ("cut", "error") and not outcome.streamed and same:
         return outcome.status, outcome.raw  # odd, but whole: what the provider said is what he gets
-    if p.request.stream:
-        return 200, replay.as_events(outcome.raw, streamed=outcome.streamed, usage=p.request.wants_usage)
-    return 200, replay.as_json(outcome.raw, streamed=outcome.streamed)
+    try:
+        return 200, rendered(request, outcome.raw, streamed=outcome.streamed, origin=outcome.dialect)
+    except CannotSayError as error:
+        message = f"{p.answering.name} gave a reply that {request.dialect} has no words for: {error.what}."
+        return 502, into.problem(502, message, code="cannot_translate")
 
 
 def cut_off(p: Passage, outcome: Outcome) -> bytes:
     """The event that ends a stream which broke off."""
     told = trouble.explain(outcome, p.answering)
-    return problems.problem_event(told.status, told.message, code=told.code)
+    return CODECS[p.request.dialect].problem_event(told.status, told.message, code=told.code)

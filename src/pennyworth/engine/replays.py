@@ -9,7 +9,9 @@ from pennyworth.engine.books import Books
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.money import Basis
 from pennyworth.outcome import Answer, Kept, Receipt, Served
-from pennyworth.wire.chat import replay
+from pennyworth.request import Dialect, Request
+from pennyworth.wire.rendering import rendered
+from pennyworth.wire.translate import CannotSayError
 
 _RENDERED_BYTES = 6 * 2**20
 
@@ -19,7 +21,7 @@ class Replays:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._rendered: LRUCache[tuple[str, bool, bool], bytes] = LRUCache(
+        self._rendered: LRUCache[tuple[str, Dialect, bool, bool], bytes] = LRUCache(
             _RENDERED_BYTES, getsizeof=lambda _, body: len(body) + 200
         )
         self._sums: LRUCache[tuple[str, int, int, Basis], heads.Headers] = LRUCache(2_000)
@@ -37,7 +39,17 @@ class Replays:
 
     def body(self, p: Passage, kept: Kept) -> bytes:
         """The answer in the form that was asked for."""
-        return self._render(kept.answer, p.request.stream, p.request.wants_usage)
+        return self._render(kept.answer, p.request)
+
+    def can_say(self, p: Passage, answer: Answer) -> bool:
+        """Whether the caller's dialect has words for it."""
+        if answer.dialect == p.request.dialect:
+            return True
+        try:
+            self._render(answer, p.request)
+        except CannotSayError:
+            return False
+        return True
 
     def _sums_of(self, receipt: Receipt) -> heads.Headers:
         name = (receipt.target, receipt.spent.pico, receipt.would_have_cost.pico, receipt.would_basis)
@@ -47,16 +59,14 @@ class Replays:
             self._sums.insert(name, sums)
         return sums
 
-    def _render(self, answer: Answer, stream: bool, usage: bool) -> bytes:
-        if stream == answer.streamed and (usage or not stream):
+    def _render(self, answer: Answer, request: Request) -> bytes:
+        stream, usage, into = request.stream, request.wants_usage, request.dialect
+        if stream == answer.streamed and (usage or not stream) and into == answer.dialect:
             return answer.raw
-        form = (answer.id, stream, usage)
+        form = (answer.id, into, stream, usage)
         body = self._rendered.get(form)
         if body is None:
-            if stream:
-                body = replay.as_events(answer.raw, streamed=answer.streamed, usage=usage)
-            else:
-                body = replay.as_json(answer.raw, streamed=answer.streamed)
+            body = rendered(request, answer.raw, streamed=answer.streamed, origin=answer.dialect)
             if len(body) < _RENDERED_BYTES // 8:
                 self._rendered.insert(form, body)
         return body

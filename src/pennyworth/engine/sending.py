@@ -17,14 +17,15 @@ from pennyworth.engine.books import Books
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.passage import Passage
 from pennyworth.engine.race import Race
+from pennyworth.engine.saying import Saying
 from pennyworth.errors import UpstreamError, UpstreamFault
 from pennyworth.money import Usage
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Target
 from pennyworth.ports import Call, Clock, Exchange, Upstream
 from pennyworth.request import Edit, Request
-from pennyworth.wire import chat, edits
-from pennyworth.wire.chat.recorder import ChatRecorder
+from pennyworth.wire import edits
+from pennyworth.wire.dialects import CODECS
 from pennyworth.wire.shown_key import shown_key
 from pennyworth.wire.sse import EventSplitter
 
@@ -45,6 +46,7 @@ class Errand(NamedTuple):
     """A request to be carried to a target.
 
     Attributes:
+        saying: the request in the words of this target.
         why: "" for the target a request names; else what this one is asked for.
         deadline: by the loop's clock, for everything that is done before the reply begins.
         land: called when a reply is known to its end, before its last byte is released.
@@ -53,6 +55,7 @@ class Errand(NamedTuple):
     flight: Flight
     p: Passage
     target: Target
+    saying: Saying
     why: str
     deadline: float
     land: Callable[[Sent], None]
@@ -71,8 +74,10 @@ class Sending:
         self._race = race
         self._books = books
         self._clock = clock
-        self._edits = chat.edits(errand.p.request, errand.target.provider.quirks)
-        self._recorder = ChatRecorder()
+        self._saying = errand.saying
+        self._codec = CODECS[errand.saying.request.dialect]
+        self._edits = self._codec.edits(errand.saying.request, errand.target.provider.quirks)
+        self._recorder = self._codec.recorder()
         self._raw: list[bytes] = []
         self._size = 0
         self._let_go = False
@@ -115,7 +120,7 @@ class Sending:
 
     async def _open(self, upstream: Upstream) -> Exchange:
         """A stream has no time for the whole of it; but where less than usual is left, it must begin within that."""
-        call = call_for(self._p.request, self._target, self._edits, self._within_s)
+        call = call_for(self._saying.request, self._target, self._edits, self._within_s)
         if not call.stream or self._within_s > _USUAL * self._target.provider.idle_s:
             return await upstream.open(call)
         try:
@@ -137,7 +142,7 @@ class Sending:
         self._status = exchange.status
         self._headers = tuple(exchange.headers)
         headers = dict(exchange.headers)
-        self._request_id = headers.get("x-request-id", "")
+        self._request_id = headers.get("x-request-id") or headers.get("request-id", "")
         events = headers.get("content-type", "").startswith("text/event-stream")
         self._streamed = events and exchange.status == 200
         splitter = EventSplitter()
@@ -224,7 +229,7 @@ class Sending:
     def _claim(self) -> bool:
         if self._race is not None and not self._race.claim(self):
             return False
-        self._flight.answers(self._target, self._headers)
+        self._flight.answers(self._target, self._headers, self._codec)
         return True
 
     def _release(self) -> None:
@@ -252,6 +257,7 @@ class Sending:
             total_ms=total_ms,
             edits=tuple([edit.field for edit in self._edits]) if self._edits else (),
             why=self._why,
+            saying=self._saying,
         )
         self._p.attempts.append(note)
         self._sent = Sent(outcome, self._target, self._headers, note.usage)
@@ -263,12 +269,20 @@ def call_for(request: Request, target: Target, changes: tuple[Edit, ...], within
     provider = target.provider
     if target.model != request.model:
         changes = (*changes, Edit("model", canonical.encode(target.model), "the model's name at this provider"))
-    headers = [("content-type", "application/json"), *request.vary, *provider.headers]
+    own = provider.headers
+    if request.vary and own:  # what a caller says of the version of his dialect stands
+        own = tuple([header for header in own if header[0].lower() not in dict(request.vary)])
+    headers = [("content-type", "application/json"), *request.vary, *own]
     if (key := shown_key(provider, request.caller)) is not None:
         headers.append(key)
     body = request.body
     if changes:
         body = edits.apply(body, changes, tuple([edit.field for edit in changes if edit.field in request.fields]))
     return Call(
-        target=target, path=chat.PATH, headers=tuple(headers), body=body, stream=request.stream, within_s=within_s
+        target=target,
+        path=CODECS[request.dialect].PATH,
+        headers=tuple(headers),
+        body=body,
+        stream=request.stream,
+        within_s=within_s,
     )

@@ -11,10 +11,13 @@ from typing import NamedTuple
 import msgspec
 from cachebox import LRUCache
 
-from pennyworth.decide import admit, cacheable, normalise
+from pennyworth.decide import admit, cacheable
 from pennyworth.decide.admit import Refuse
 from pennyworth.decide.cacheable import Verdict
 from pennyworth.decide.key import Keyring, Keys
+from pennyworth.engine.questions import question_of
+from pennyworth.engine.saying import Saying, say
+from pennyworth.errors import RequestError
 from pennyworth.plan import Plan, Route, Target
 from pennyworth.request import Request
 from pennyworth.view import View
@@ -37,6 +40,9 @@ class Case(msgspec.Struct, frozen=True):
     keys: Keys | None
     name: str
     """The first 16 hex digits of the exact key, "" without one: by it people find and purge."""
+    form: str
+    saying: Saying
+    """The question's form (``neutral/1``, or its dialect), and how it is put to the target."""
 
 
 class _Place(NamedTuple):
@@ -81,15 +87,16 @@ class Triage:
         target, route, fallbacks = self._place(request.model, plan)
         if isinstance(target, Refuse):
             return target
+        try:
+            saying = say(request, target, route)
+        except RequestError as error:
+            return Refuse(error.status, error.code, error.message, param=error.param)
         verdict = cacheable.verdict(request, route, enabled, target.model)
         named = verdict.look or verdict.keep or verdict.why == "sampled"
-        keys = self._keys(request, plan, target, route, epoch) if named else None
-        name = keys.exact.hex()[:16] if keys else ""
-        return Case(request, plan, enabled, epoch, target, fallbacks, route, verdict, keys, name)
-
-    def _keys(self, request: Request, plan: Plan, target: Target, route: Route, epoch: int) -> Keys | None:
-        normal = normalise.normalise_messages(request.fields, plan.cache)
-        return self._keyring.keys(request, normal, target, route.name, epoch)
+        question = question_of(request, plan.cache) if named else None
+        keys = self._keyring.keys(request, question, target, route.name, epoch) if question else None
+        name, form = keys.exact.hex()[:16] if keys else "", question.form if question else request.dialect
+        return Case(request, plan, enabled, epoch, target, fallbacks, route, verdict, keys, name, form, saying)
 
     def _place(self, model: str, plan: Plan) -> _Place:
         if self._plan is not plan:

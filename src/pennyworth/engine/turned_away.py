@@ -9,7 +9,7 @@ from pennyworth.decide.admit import Refuse
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.health import Healths, TargetHealth, account_of
 from pennyworth.engine.sending import Errand, Sent
-from pennyworth.errors import UpstreamFault
+from pennyworth.errors import RequestError, UpstreamFault
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Target
 
@@ -45,6 +45,11 @@ def no_room(target: Target, health: TargetHealth, now_s: float) -> Sent:
 def beyond_budget(target: Target, over: Refuse) -> Sent:
     """A further call would cost more than its caller's allowance holds."""
     return _refused(target, "no_room", 1.0, over.message)
+
+
+def unspeakable(target: Target, error: RequestError) -> Sent:
+    """It speaks no dialect that could carry the request."""
+    return Sent(Outcome(ending="refused", status=0, fault=error.message, broke="unspeakable"), target)
 
 
 def left_waiting(target: Target, flight: Flight) -> Sent:

@@ -15,7 +15,8 @@ from pennyworth.request import Caller, Request
 from pennyworth.server.auth import Gatekeeper
 from pennyworth.server.request_head import Head
 from pennyworth.view import Tenants
-from pennyworth.wire import asking, chat
+from pennyworth.wire import asking
+from pennyworth.wire.codec import Codec
 
 
 class Reader:
@@ -31,21 +32,21 @@ class Reader:
         ours = ("cache-control", asking.TAGS_HEADER, asking.USER_HEADER, CONVERSATION_HEADER, *asking.TIMEOUT_HEADERS)
         self._named = (*ours, *self._vary)
         self._seal = Mac(keyring.derive("scope within a key"))
-        self._known: LRUCache[tuple[bytes, Caller, tuple[str | None, ...]], Request] = LRUCache(self._MOST)
+        self._known: LRUCache[tuple[str, bytes, Caller, tuple[str | None, ...]], Request] = LRUCache(self._MOST)
 
-    def read(self, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
+    def read(self, codec: Codec, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
         """Raises ``RequestError``."""
         if len(body) > self._LARGEST or asking.ONCE_HEADER in headers:
-            return self._read(body, headers, caller)
-        name = (body, caller, tuple(map(headers.get, self._named)))
+            return self._read(codec, body, headers, caller)
+        name = (codec.PATH, body, caller, tuple(map(headers.get, self._named)))
         request = self._known.get(name)
         if request is None:
-            request = self._read(body, headers, caller)
+            request = self._read(codec, body, headers, caller)
             self._known.insert(name, request)
         return request
 
-    def _read(self, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
-        request = chat.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
+    def _read(self, codec: Codec, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
+        request = codec.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)
         return narrowed(request, headers, self._seal) if caller.narrow else request
 
 

@@ -1,8 +1,8 @@
-"""The public door: chat completions, models, health. One function per path, no framework on the way."""
+"""The public door: every dialect at its path, models, health. One function per path, no framework on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 
@@ -18,9 +18,11 @@ from pennyworth.request import Caller
 from pennyworth.server.asked import Asked
 from pennyworth.server.intake import Reception, check_announced
 from pennyworth.server.request_head import Head
-from pennyworth.wire.chat import problems
+from pennyworth.wire import chat
+from pennyworth.wire.codec import Codec
+from pennyworth.wire.dialects import CODECS
 
-_CHAT = "/v1/chat/completions"
+_CODECS: Mapping[str, Codec] = {f"/v1{codec.PATH}": codec for codec in CODECS.values()}
 _LEFT = Refuse(499, "caller_left", "the caller left before the body had come")
 
 
@@ -36,10 +38,11 @@ class PublicDoor:
 
     def preview(self, asked: Asked) -> Reply | None:
         head = asked.head
-        if head.path != _CHAT:
+        codec = _CODECS.get(head.path)
+        if codec is None:
             return self._aside(head)
         if head.method != "POST":
-            return _not_allowed("POST", head.path)
+            return _not_allowed("POST", head.path, codec)
         reception = self._current()
         asked.tenants = reception.tenants
         asked.caller = reception.admitted.get(head)
@@ -48,11 +51,11 @@ class PublicDoor:
         try:
             asked.caller = reception.admit(head)
         except RequestError as error:
-            return _problem(error.status, error.message, error.code)
+            return _problem(error.status, error.message, error.code, codec)
         try:
             check_announced(head, self._state.plan.limits)
         except RequestError as error:
-            return self._refused(asked.caller, error)
+            return self._refused(asked.caller, error, codec)
         reception.admitted.insert(head, asked.caller)
         return None
 
@@ -62,10 +65,11 @@ class PublicDoor:
             if early := self.preview(asked):
                 return early
             assert asked.caller is not None
+        codec = _CODECS[asked.head.path]
         try:
-            request = self._reception.reader.read(asked.body, asked.head.headers, asked.caller)
+            request = self._reception.reader.read(codec, asked.body, asked.head.headers, asked.caller)
         except RequestError as error:
-            return self._refused(asked.caller, error)
+            return self._refused(asked.caller, error, codec)
         begun = self._engine.begin(request)
         return self._engine.proceed(begun) if isinstance(begun, Passage) else begun
 
@@ -73,7 +77,7 @@ class PublicDoor:
         if asked.caller is None and (early := self.preview(asked)):
             return early
         assert asked.caller is not None
-        return self._refused(asked.caller, fault)
+        return self._refused(asked.caller, fault, _CODECS[asked.head.path])
 
     def left(self, asked: Asked) -> None:
         assert asked.caller is not None
@@ -95,18 +99,18 @@ class PublicDoor:
     def _receive_anew(self) -> None:
         self._reception = Reception(self._state.plan, self._state.tenants, self._keyring)
 
-    def _refused(self, caller: Caller, error: RequestError) -> Reply:
-        no = Refuse(error.status, error.code, error.message)
+    def _refused(self, caller: Caller, error: RequestError, codec: Codec) -> Reply:
+        no = Refuse(error.status, error.code, error.message, param=error.param)
         view = self._state.snapshot()
-        return self._engine.refuse(caller, view, no, param=error.param, reason=_for_the_books(error))
+        return self._engine.refuse(caller, view, no, dialect=codec.name, reason=_for_the_books(error))
 
     def _aside(self, head: Head) -> Reply:
-        """Everything but chat completions."""
+        """Everything but the dialects."""
         if small := _SMALL.get(head.path):
             return small(self, head) if head.method in ("GET", "HEAD") else _not_allowed("GET", head.path)
         return _problem(
             404,
-            f"There is nothing at {head.path[:200]}. This gateway serves {_CHAT} and /v1/models: "
+            f"There is nothing at {head.path[:200]}. This gateway serves {', '.join(_CODECS)} and /v1/models: "
             "the base URL of an SDK ends in /v1.",
             "not_found",
         )
@@ -137,7 +141,7 @@ _SMALL: dict[str, Callable[[PublicDoor, Head], Reply]] = {
 }
 
 
-ROUTES = (("POST", _CHAT), *(("GET", path) for path in _SMALL))
+ROUTES = (*(("POST", path) for path in _CODECS), *(("GET", path) for path in _SMALL))
 """All there is at this door. ``/healthz`` and ``/readyz`` are for anybody, the others for callers."""
 
 
@@ -146,14 +150,14 @@ def _for_the_books(error: RequestError) -> str:
     return f"{error.code}: {error.param}" if error.code == "invalid_value" else error.code
 
 
-def _problem(status: int, message: str, code: str) -> Reply:
+def _problem(status: int, message: str, code: str, codec: Codec = chat) -> Reply:
     head = [heads.JSON]
     if status == 401:
         head.append((b"www-authenticate", b"Bearer"))
-    return Reply(status, head, problems.problem(status, message, code=code))
+    return Reply(status, head, codec.problem(status, message, code=code))
 
 
-def _not_allowed(allowed: str, path: str) -> Reply:
-    reply = _problem(405, f"{path} takes {allowed} only.", "method_not_allowed")
+def _not_allowed(allowed: str, path: str, codec: Codec = chat) -> Reply:
+    reply = _problem(405, f"{path} takes {allowed} only.", "method_not_allowed", codec)
     reply.headers.append((b"allow", allowed.encode()))
     return reply

@@ -61,6 +61,11 @@ def reply_as_events(raw: bytes, *, streamed: bool, origin: Dialect, into: Dialec
     raise CannotSayError(f"{origin} as {into}")
 
 
+def error_as(raw: bytes, status: int, into: Dialect) -> bytes:
+    """A provider's error body, said in another dialect: its message is kept."""
+    return raw
+
+
 class StreamTranslator:
     """A stream of one dialect, said in another while it passes. ``feed`` whole events, in any number at once.
 
