@@ -14,6 +14,7 @@ from pennyworth.outcome import AttemptNote, Receipt
 _SERVED: Mapping[str, str] = MappingProxyType(
     {
         "exact": "a kept answer to the same request",
+        "partial": "kept answers to some of its items, the provider for the others",
         "normalised": "a kept answer to the same question, typed differently",
         "semantic": "a kept answer to a question that means the same",
         "coalesced": "the reply to an identical request that was in flight",
@@ -113,6 +114,10 @@ def _calls(receipt: Receipt) -> Iterator[Fact]:
         if call.served_by or call.provider_request_id:
             named = [f"answered as {call.served_by}" if call.served_by else "", call.provider_request_id]
             yield "", ", ".join(part for part in named if part), ""
+        if call.dialect:
+            yield "", f"asked in its own dialect, {call.dialect}", ""
+        if call.dropped:
+            yield "", f"left out, having no word there: {', '.join(call.dropped)}", ""
         if call.edits:
             yield "", f"changed on the way up: {', '.join(call.edits)}", ""
 
