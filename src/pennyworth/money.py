@@ -62,7 +62,8 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Tokens of one call as the provider counts them.
 
     ``cached`` and ``cache_write`` are parts of ``input``; ``reasoning`` is a part of ``output``
-    (OpenAI ``prompt_tokens_details``, ``completion_tokens_details``). Audio likewise.
+    (OpenAI ``prompt_tokens_details``, ``completion_tokens_details``). Audio likewise. ``cache_write_1h`` is the part of
+    ``cache_write`` that the provider keeps for an hour instead of minutes (Anthropic ``cache_creation``).
     """
 
     input: int = 0
@@ -72,6 +73,7 @@ class Usage(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     reasoning: int = 0
     input_audio: int = 0
     output_audio: int = 0
+    cache_write_1h: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.input or self.output)
@@ -99,7 +101,8 @@ class Rate(msgspec.Struct, frozen=True):
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
-    """What a target charges on a date. A kind without a rate of its own is charged as input or output.
+    """What a target charges on a date. A kind without a rate of its own is charged as input or output; cache writes kept
+    for an hour as twice the input, which is what Anthropic charges for all its models.
 
     Attributes:
         source: where it comes from, shown to people: ``genai-prices 2026-11-01``, ``overlay prices.toml``, ``gpu-hours``.
@@ -115,6 +118,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     reasoning: Rate | None = None
     input_audio: Rate | None = None
     output_audio: Rate | None = None
+    cache_write_1h: Rate | None = None
     per_request: Decimal = Decimal(0)
     multiplier: Decimal = Decimal(1)
     source: str = ""

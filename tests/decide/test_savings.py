@@ -36,6 +36,7 @@ prices = st.builds(
     reasoning=st.none() | rates(),
     input_audio=st.none() | rates(),
     output_audio=st.none() | rates(),
+    cache_write_1h=st.none() | rates(),
     per_request=amounts,
     multiplier=st.sampled_from([Decimal(1), Decimal("0.8"), Decimal("0.333333333333333333333333333333")]),
 )
@@ -49,6 +50,7 @@ usages = st.builds(
     reasoning=tokens,
     input_audio=tokens,
     output_audio=tokens,
+    cache_write_1h=tokens,
 )
 
 
@@ -60,6 +62,12 @@ def by_hand(price: Price, usage: Usage) -> Fraction:
         part = min(count, rest)
         total += Fraction((getattr(price, name) or price.input).at(usage.input)) * part / 10**6
         rest -= part
+        if name == "cache_write":
+            hour = min(usage.cache_write_1h, part)
+            rate = 2 * Fraction(price.input.at(usage.input))
+            if price.cache_write_1h:
+                rate = Fraction(price.cache_write_1h.at(usage.input))
+            total += (rate - Fraction((price.cache_write or price.input).at(usage.input))) * hour / 10**6
     total += Fraction(price.input.at(usage.input)) * rest / 10**6
     rest = usage.output
     for name, count in {"reasoning": usage.reasoning, "output_audio": usage.output_audio}.items():
@@ -76,7 +84,7 @@ def test_a_cost_is_the_exact_sum_rounded_once_half_to_even(price: Price, usage: 
 
 
 @settings(max_examples=60, deadline=None)
-@given(prices, st.builds(Usage, *[st.integers(-(10**7), 10**7)] * 7))
+@given(prices, st.builds(Usage, *[st.integers(-(10**7), 10**7)] * 8))
 def test_a_cost_is_never_negative_and_never_more_than_every_token_at_the_dearest_rate(
     price: Price, usage: Usage
 ) -> None:
@@ -90,6 +98,8 @@ def test_a_cost_is_never_negative_and_never_more_than_every_token_at_the_dearest
         price.input_audio,
         price.output_audio,
     ]
+    if usage.cache_write_1h > 0:
+        kinds.append(price.cache_write_1h or Rate(2 * price.input.at(usage.input)))
     dearest = max(rate.at(usage.input) for rate in kinds if rate is not None)
     most = (max(usage.input, 0) + max(usage.output, 0)) * Fraction(dearest) / 10**6 + Fraction(price.per_request)
     assert 0 <= spent.pico <= most * Fraction(price.multiplier) * PICO + 1
@@ -122,6 +132,9 @@ PRICE = Price(
         (Usage(input=10, cached=10), 10 * 75_000),
         (Usage(input=10, cached=12), 10 * 75_000),
         (Usage(input=10, cached=6, cache_write=6), 6 * 75_000 + 4 * 150_000),
+        (Usage(input=10, cached=2, cache_write=6, cache_write_1h=4), 4 * 150_000 + 2 * 75_000 + 4 * 300_000),
+        (Usage(input=10, cache_write=6, cache_write_1h=9), 4 * 150_000 + 6 * 300_000),
+        (Usage(input=10, cache_write_1h=9), 10 * 150_000),
         (Usage(output=10, reasoning=4), 6 * 600_000 + 4 * 300_000),
         (Usage(output=10, reasoning=40), 10 * 300_000),
         (Usage(input=10, input_audio=4, output=10, output_audio=5), 10 * 150_000 + 10 * 600_000),

@@ -28,6 +28,7 @@ PRICES = st.builds(
     cached=st.none() | RATES,
     cache_write=st.none() | RATES,
     reasoning=st.none() | RATES,
+    cache_write_1h=st.none() | RATES,
     per_request=st.decimals(0, 1, places=3),
     multiplier=st.decimals(Decimal("0.1"), 3, places=2),
 )
@@ -49,9 +50,9 @@ def test_the_bound_is_no_less_than_the_bytes_of_all_texts_however_json_writes_th
     assert worst.bound(asked).into >= sum(len(text.encode()) for text in [*texts, tool]) + 4 * len(texts)
 
 
-@given(PRICES, st.integers(0, 4000), st.integers(0, 4000), st.data())
-def test_no_usage_within_the_bound_costs_more(price, into, out, data):
-    most = worst.price(worst.Need(into, out), tariff(price))
+@given(PRICES, st.integers(0, 4000), st.integers(0, 4000), st.booleans(), st.data())
+def test_no_usage_within_the_bound_costs_more(price, into, out, for_an_hour, data):
+    most = worst.price(worst.Need(into, out, for_an_hour), tariff(price))
     asked, made = data.draw(st.integers(0, into)), data.draw(st.integers(0, out))
     written = data.draw(st.integers(0, asked))
     usage = Usage(
@@ -60,6 +61,7 @@ def test_no_usage_within_the_bound_costs_more(price, into, out, data):
         cache_write=written,
         cached=data.draw(st.integers(0, asked - written)),
         reasoning=data.draw(st.integers(0, made)),
+        cache_write_1h=data.draw(st.integers(0, written)) if for_an_hour else 0,
     )
     assert tariff(price).cost(usage).pico <= most
 

@@ -44,6 +44,7 @@ def library_price(provider: str, model: str, usage: Usage, at_s: float) -> Money
             output_tokens=usage.output,
             cache_read_tokens=usage.cached,
             cache_write_tokens=usage.cache_write,
+            cache_write_1h_tokens=usage.cache_write_1h,
             output_reasoning_tokens=usage.reasoning,
             input_audio_tokens=usage.input_audio,
             output_audio_tokens=usage.output_audio,
@@ -65,6 +66,19 @@ def test_every_ninth_model_costs_to_the_picodollar_what_the_library_says(book: G
             compared += 1
             assert cost(price, usage) == library_price(provider, model, usage, NOW), (provider, model, usage)
     assert compared > 1000
+
+
+def test_cache_writes_for_an_hour_cost_what_the_library_says_or_twice_the_input(book: GenaiPrices) -> None:
+    usage = Usage(input=50_000, output=7, cached=8, cache_write=4096, cache_write_1h=96)
+    published = 0
+    for provider, model in models(every=9):
+        price = book.price(provider, model, NOW)
+        if price is not None and price.cache_write_1h is not None:
+            published += 1
+            assert cost(price, usage) == library_price(provider, model, usage, NOW), (provider, model)
+    assert published > 3
+    price = Price(input=Rate(Decimal("0.3")), output=Rate(Decimal(1)), cache_write=Rate(Decimal("0.375")))
+    assert cost(price, Usage(input=10, cache_write=10, cache_write_1h=4)) == Money(6 * 375_000 + 4 * 600_000)
 
 
 @pytest.mark.parametrize("days", [-700, -400, -200, -60, -30, 10, 45])
@@ -180,7 +194,7 @@ def test_what_the_provider_charges_besides_is_named(book: GenaiPrices) -> None:
     price = book.price("anthropic", "claude-sonnet-4-5", NOW)
     assert price is not None
     assert "web searches" in price.omits
-    assert "cache writes kept for an hour at their own rate" in price.omits
+    assert price.cache_write_1h == Rate(Decimal(6), (Tier(200_000, Decimal(12)),))
     assert "other rates by processing (batch)" in price.omits
 
 

@@ -181,6 +181,7 @@ PRICE = Section(
         Field(key="output", kind=DOLLARS, meaning=f"output: {_PER_MILLION}", required=True),
         Field(key="cached", kind=DOLLARS, meaning="input read from the provider's prompt cache", default="as input"),
         Field(key="cache_write", kind=DOLLARS, meaning="input written to it", default="as input"),
+        Field(key="cache_write_1h", kind=DOLLARS, meaning="input written to it for an hour", default="twice the input"),
         Field(key="reasoning", kind=DOLLARS, meaning="reasoning tokens", default="as output"),
         Field(key="input_audio", kind=DOLLARS, meaning="audio heard", default="as input"),
         Field(key="output_audio", kind=DOLLARS, meaning="audio spoken", default="as output"),

@@ -13,6 +13,9 @@ from pennyworth.money import PICO, Money, Price, Usage
 _PER_TOKEN = 10**6
 """Dollars per million tokens to picodollars per token."""
 
+_FOR_AN_HOUR = 2
+"""Anthropic: a cache write costs 1.25 times the input, one for an hour twice (platform.claude.com, "Pricing")."""
+
 
 class Row(NamedTuple):
     """What one token of each kind costs, in the tariff's unit."""
@@ -24,6 +27,7 @@ class Row(NamedTuple):
     output: int
     reasoning: int
     output_audio: int
+    cache_write_1h: int
 
 
 class Tariff(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +48,8 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
         """What this usage costs, rounded half-even once, to the picodollar. Never negative.
 
         Each token is charged once: cached, cache-write and audio tokens are parts of the input, reasoning and audio of
-        the output, and parts that add up to more than the whole are cut to it, in that order.
+        the output, writes for an hour of the writes; parts that add up to more than the whole are cut to it, in that
+        order.
         """
         asked, made = usage.input, usage.output
         row = self.base
@@ -61,15 +66,17 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
             total += made * row.output
         return Money(total if self.unit == 1 else _half_even(total, self.unit))
 
-    def most(self, into: int, out: int) -> Money:
+    def most(self, into: int, out: int, *, for_an_hour: bool = False) -> Money:
         """What the dearest text of at most so many tokens in and out costs: all of it cached, written to the cache or
-        neither, all of the output thought or not, and in whichever tier is dearest."""
+        neither, all of the output thought or not, and in whichever tier is dearest. ``for_an_hour``: the writes may be
+        of the dearer kind."""
         bounds = [above for above, _ in self.tiers]
         rows = [self.base, *(row for _, row in self.tiers)]
         reached = [row for row, above in zip(rows, [-1, *bounds], strict=True) if into > above]
         counts = [*bounds[: len(reached) - 1], into]
         total = self.per_request + max(
-            count * max(row.input, row.cached, row.cache_write) + out * max(row.output, row.reasoning)
+            count * max(row.input, row.cached, row.cache_write, row.cache_write_1h if for_an_hour else 0)
+            + out * max(row.output, row.reasoning)
             for row, count in zip(reached, counts, strict=True)
         )
         return Money(-(-total // self.unit))
@@ -86,11 +93,18 @@ def tariff(price: Price) -> Tariff:
         out,
         price.reasoning or out,
         price.output_audio or out,
+        price.cache_write_1h or into,
     )
+    scales = [_PER_TOKEN] * len(kinds)
+    if price.cache_write_1h is None:
+        scales[-1] *= _FOR_AN_HOUR
     bounds = sorted({tier.above for rate in kinds for tier in rate.tiers})
     times = price.multiplier.as_integer_ratio()
     fee = _ratio(price.per_request, PICO, times)
-    rows = [[_ratio(rate.at(above + 1), _PER_TOKEN, times) for rate in kinds] for above in [-1, *bounds]]
+    rows = [
+        [_ratio(rate.at(above + 1), scale, times) for rate, scale in zip(kinds, scales, strict=True)]
+        for above in [-1, *bounds]
+    ]
     unit = lcm(fee[1], *(bottom for row in rows for _, bottom in row))
     whole = [Row(*(top * (unit // bottom) for top, bottom in row)) for row in rows]
     return Tariff(
@@ -116,7 +130,10 @@ def _input(row: Row, usage: Usage) -> int:
     written = _part(usage.cache_write, rest)
     rest -= written
     heard = _part(usage.input_audio, rest)
-    return (rest - heard) * row.input + cached * row.cached + written * row.cache_write + heard * row.input_audio
+    total = (rest - heard) * row.input + cached * row.cached + written * row.cache_write + heard * row.input_audio
+    if usage.cache_write_1h > 0:
+        total += _part(usage.cache_write_1h, written) * (row.cache_write_1h - row.cache_write)
+    return total
 
 
 def _output(row: Row, usage: Usage) -> int:

@@ -31,10 +31,11 @@ _PER_REQUEST, _PER_MESSAGE, _FOR_TOOLS = 32, 16, 1024
 
 
 class Need(msgspec.Struct, frozen=True):
-    """Tokens of a call at most: ``into`` and ``out``."""
+    """Tokens of a call at most: ``into`` and ``out``. ``for_an_hour``: it may have its prompt cached for that long."""
 
     into: int
     out: int
+    for_an_hour: bool = False
 
 
 def bound(request: Request) -> Need:
@@ -43,7 +44,7 @@ def bound(request: Request) -> Need:
     into = len(request.body) + _PER_REQUEST + _PER_MESSAGE * len(fields.get("messages") or ())
     if "tools" in fields or "functions" in fields:
         into += _FOR_TOOLS
-    return Need(into, _output(request, ASSUMED_OUTPUT))
+    return Need(into, _output(request, ASSUMED_OUTPUT), _for_an_hour(request.body))
 
 
 def about(request: Request) -> int:
@@ -55,7 +56,12 @@ def about(request: Request) -> int:
 
 def price(need: Need, tariff: Tariff) -> int:
     """Picodollars of the dearest usage within the bound, the premium of the provider's cache included."""
-    return tariff.most(need.into, need.out).pico
+    return tariff.most(need.into, need.out, for_an_hour=need.for_an_hour).pico
+
+
+def _for_an_hour(body: bytes) -> bool:
+    """``"ttl": "1h"`` stands in it somewhere, or might, in letters that are escaped."""
+    return b'"1h"' in body or b"\\u00" in body
 
 
 def _output(request: Request, assumed: int) -> int:

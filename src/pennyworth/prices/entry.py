@@ -15,7 +15,7 @@ from pennyworth.prices.own_servers import read_own_servers
 from pennyworth.prices.reading import Place
 
 _ALWAYS = frozenset({"provider", "model", "from", "multiplier"})
-_KINDS = ("input", "output", "cached", "cache_write", "reasoning", "input_audio", "output_audio")
+_KINDS = ("input", "output", "cached", "cache_write", "reasoning", "input_audio", "output_audio", "cache_write_1h")
 _FIXED_KEYS = _ALWAYS | {*_KINDS, "currency", "per_request", "tiers"}
 _LIKE_KEYS = _ALWAYS | {"like"}
 _ABOVE = "Say above how many input tokens it applies, as in above = 200000."
@@ -129,6 +129,7 @@ def _price(place: Place, tiers: list[tuple[int, Place]], rate: Decimal, multipli
         reasoning=kind("reasoning"),
         input_audio=kind("input_audio"),
         output_audio=kind("output_audio"),
+        cache_write_1h=kind("cache_write_1h"),
         per_request=dollars(place.number("per_request") or Decimal(0), rate),
         multiplier=multiplier,
         source=source,

@@ -36,6 +36,7 @@ def _rates(price: Price) -> Iterator[tuple[str, str]]:
         ("input", price.input),
         ("cached input", price.cached),
         ("cache writes", price.cache_write),
+        ("cache writes for an hour", price.cache_write_1h),
         ("audio input", price.input_audio),
         ("output", price.output),
         ("reasoning", price.reasoning),

@@ -18,6 +18,7 @@ _RATES: Final = {
     "output_reasoning_mtok": "reasoning",
     "input_audio_mtok": "input_audio",
     "output_audio_mtok": "output_audio",
+    "cache_write_1h_mtok": "cache_write_1h",
 }
 _PER_THOUSAND_REQUESTS: Final = "requests_kcount"
 
@@ -28,7 +29,6 @@ _WORDS: Final = {
     "audio_hours": "audio by the hour",
     "cache_audio_read_mtok": "cached audio at its own rate",
     "cache_image_read_mtok": "cached images at their own rate",
-    "cache_write_1h_mtok": "cache writes kept for an hour at their own rate",
     "input_audio_hours": "audio by the hour",
     "input_image_mtok": "images at their own rate",
     "input_video_mtok": "video at its own rate",
@@ -60,6 +60,7 @@ def translate(found: ModelPrice, variants: Sequence[PriceVariant], source: str) 
         reasoning=rates.get("reasoning"),
         input_audio=rates.get("input_audio"),
         output_audio=rates.get("output_audio"),
+        cache_write_1h=rates.get("cache_write_1h"),
         per_request=Context(prec=100).scaleb(per_request, -3),
         source=source,
         omits=tuple(omits),
