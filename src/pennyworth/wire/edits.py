@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from pennyworth.request import Edit
+from pennyworth import canonical
+from pennyworth.request import Edit, Request
 
 _RAW_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _SCAN = json.JSONDecoder().raw_decode
@@ -41,6 +42,13 @@ def apply(body: bytes, edits: tuple[Edit, ...], present: tuple[str, ...]) -> byt
         else:
             body = _append(body, edit.field, edit.value)
     return body
+
+
+def renamed(request: Request, model: str) -> Request:
+    """The same request to another model: what a caller would have sent who asks for it by name."""
+    name = Edit("model", canonical.encode(model), "another model is asked")
+    body = apply(request.body, (name,), ("model",))
+    return msgspec.structs.replace(request, model=model, body=body, fields={**request.fields, "model": model})
 
 
 def with_field(body: bytes, field: str, value: bytes) -> bytes:

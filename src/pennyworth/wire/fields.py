@@ -32,6 +32,17 @@ def model_in(fields: dict[str, object], example: str) -> str:
     return model
 
 
+def messages_in(fields: dict[str, object]) -> list[dict[str, object]]:
+    """The turns of a conversation, at least one. Raises ``RequestError``."""
+    messages = fields.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise wrong("messages", messages, "a list with at least one message is needed")
+    for i, message in enumerate(messages):
+        if message.__class__ is not dict:
+            raise wrong(f"messages[{i}]", message, "a message is an object with role and content")
+    return messages
+
+
 def switch_in(fields: dict[str, object], name: str) -> bool:
     """A field that is true, false, null or absent. Raises ``RequestError``."""
     value = fields.get(name)

@@ -4,7 +4,8 @@ from pennyworth.request import Dialect
 from pennyworth.wire.chat.problems import problem, problem_event
 from pennyworth.wire.chat.recorder import ChatRecorder
 from pennyworth.wire.chat.replay import as_events, as_json, hide_usage
-from pennyworth.wire.chat.request import PATH, edits, question, read_request, renamed
+from pennyworth.wire.chat.request import PATH, edits, question, read_request
+from pennyworth.wire.edits import renamed
 
 name: Dialect = "chat"
 recorder = ChatRecorder

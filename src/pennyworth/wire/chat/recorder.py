@@ -7,13 +7,11 @@ ends properly without ``[DONE]`` is whole if its choices are: llama-box, older T
 
 from __future__ import annotations
 
-import re
-
 import msgspec
 
 from pennyworth.money import Usage
 from pennyworth.outcome import Ending, Outcome
-from pennyworth.wire import sse
+from pennyworth.wire import doubts, sse
 from pennyworth.wire.chat.body import (
     DECODE,
     ENDINGS,
@@ -34,8 +32,6 @@ more, this provider's pieces are of another shape, and are not tried as such any
 _PIECES = 1024
 _MOST_TEXT = 4 * 2**20
 """Characters of a reply that are kept for an estimate of its tokens: a million tokens, and no model says as much."""
-
-_LONE_CR = re.compile(rb"\r(?!\n)")
 
 _NULL_LENGTH = len(b"null")
 
@@ -201,11 +197,7 @@ class ChatRecorder:
         if ending == "error":
             unknown = [reason for reason in self._finishes.values() if _ending_of(reason) == "error"]
             return f"it ended for a reason we do not know: {unknown[0][:40]!r}" if unknown else ""
-        if self._loose:
-            return "the reply holds NaN, Infinity or half a character, which strict JSON does not"
-        if streamed and b"\r" in raw and _LONE_CR.search(raw):
-            return "a line of it ends with a mere CR, where JSON would take that for a space"
-        return "" if raw.isascii() or _is_utf8(raw) else "the reply is not UTF-8 throughout"
+        return doubts.LOOSE if self._loose else doubts.of_bytes(raw, streamed)
 
     def _pass_over(self, event: bytes) -> None:
         """An event without data says nothing, but an error that a server wrote between the events does."""
@@ -297,15 +289,6 @@ class ChatRecorder:
 
     def _blame(self, fault: str) -> None:
         self._fault = self._fault or fault
-
-
-def _is_utf8(raw: bytes) -> bool:
-    """Looked at by itself: what nobody needs of a reply is skipped, whatever its bytes."""
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _ending_of(reason: str) -> Ending:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-import msgspec
-
-from pennyworth import canonical
 from pennyworth.plan import PLAIN, Quirks
 from pennyworth.request import Caller, Edit, Request
 from pennyworth.wire import edits as splice
 from pennyworth.wire import json_tree
 from pennyworth.wire.asking import end_user, read_asking
-from pennyworth.wire.fields import model_in, refuse_forbidden, switch_in, wrong
+from pennyworth.wire.fields import messages_in, model_in, refuse_forbidden, switch_in, wrong
 
 PATH = "/chat/completions"
 
@@ -39,7 +36,7 @@ def read_request(
     fields = tree.fields
     refuse_forbidden(fields)
     model = model_in(fields, "gpt-4o-mini")
-    _check_messages(fields.get("messages"))
+    messages_in(fields)
     stream = switch_in(fields, "stream")
     options = fields.get("stream_options")
     if options is not None and options.__class__ is not dict:
@@ -65,13 +62,6 @@ def read_request(
         once=asking.once,
         timeout_s=asking.timeout_s,
     )
-
-
-def renamed(request: Request, model: str) -> Request:
-    """The same request to another model: what a caller would have sent who asks for it by name."""
-    name = Edit("model", canonical.encode(model), "another model is asked")
-    body = splice.apply(request.body, (name,), ("model",))
-    return msgspec.structs.replace(request, model=model, body=body, fields={**request.fields, "model": model})
 
 
 def question(request: Request) -> str:
@@ -117,14 +107,6 @@ def _asking_usage(request: Request) -> tuple[Edit, ...]:
     else:
         return ()  # of a wrong type: the provider has to say so
     return (Edit("stream_options", value, "usage asked for, hidden again from the caller", lose="usage"),)
-
-
-def _check_messages(messages: object) -> None:
-    if not isinstance(messages, list) or not messages:
-        raise wrong("messages", messages, "a list with at least one message is needed")
-    for i, message in enumerate(messages):
-        if message.__class__ is not dict:
-            raise wrong(f"messages[{i}]", message, "a message is an object with role and content")
 
 
 def _text(content: object) -> str:
