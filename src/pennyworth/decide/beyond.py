@@ -15,7 +15,7 @@ from typing import Any
 _BY_PROVIDER: Mapping[str, tuple[str, ...]] = {
     "OpenAI": ("web_search_options",),
     "Azure": ("data_sources", "dataSources"),
-    "Anthropic": ("mcp_servers",),
+    "Anthropic": ("mcp_servers", "fallback_credit_token"),
     "Gemini": (
         "google_search",
         "google_search_retrieval",
@@ -92,6 +92,9 @@ _ASKS: Mapping[str, str] = {
     "store": "store: the provider was asked to remember the reply",
     "background": "background: the reply is fetched later",
     "audio": "audio: spoken replies are not kept",
+    "context_management": "context_management: the provider changes what it reads",
+    "compaction": "compaction: the provider was asked to sum up, for what comes next",
+    "diagnostics": "diagnostics: the reply is held against an earlier one",
 }
 """Body fields that ask for something a kept reply would not do."""
 
@@ -106,6 +109,9 @@ _SEARCHING_MODEL = re.compile(
     r"|(?:^|/)compound(?:$|-)"  # Groq compound, compound-beta-mini
 )
 _LOCAL_TOOLS = frozenset(("function", "custom"))
+_CLIENT_TOOLS = ("bash_2", "computer_2", "computer_toolset_", "text_editor_2", "memory_2", "browser_toolset_")
+"""Tools that Anthropic defines and the caller runs, by the beginnings of their dated types: they lead to calls only."""
+
 _BUILT_IN = frozenset(
     ("google_search", "googleSearch", "google_search_retrieval", "googleSearchRetrieval", "url_context")
 )
@@ -146,7 +152,7 @@ def in_messages(messages: object) -> str:
         if not isinstance(message, dict):
             continue
         content = message.get("content")
-        if content.__class__ is not str and (reason := _in_content(content)):
+        if content.__class__ is not str and (reason := in_content(content)):
             return reason
         if message.get("audio") is not None:
             return "a message refers to a recording the provider holds"
@@ -155,7 +161,7 @@ def in_messages(messages: object) -> str:
 
 def _in_field(name: str, value: object) -> str:
     if name == "tools":
-        return _in_tools(value)
+        return in_tools(value)
     if name == "modalities":
         return _in_modalities(value)
     if name == "disable_search":  # naming it at all says that the model searches unless told not to
@@ -179,7 +185,8 @@ def _is_on(value: object) -> bool:
     return bool(value)
 
 
-def _in_tools(tools: object) -> str:
+def in_tools(tools: object) -> str:
+    """The first tool that runs at the provider."""
     if not isinstance(tools, list):
         return "tools in an unknown form" if tools else ""
     for tool in tools:
@@ -189,21 +196,22 @@ def _in_tools(tools: object) -> str:
         function = tool.get("function")
         name = function.get("name") if isinstance(function, dict) else tool.get("name")
         if kind is None and name is None:
-            return f"tool {_shown(next(iter(tool), ''))}: it runs at the provider"  # Gemini: {"google_search": {}}
-        if kind is not None and not (isinstance(kind, str) and kind in _LOCAL_TOOLS):
-            return f"tool of type {_shown(kind)}: it runs at the provider"
+            return f"tool {shown(next(iter(tool), ''))}: it runs at the provider"  # Gemini: {"google_search": {}}
+        if kind is not None and not (isinstance(kind, str) and (kind in _LOCAL_TOOLS or kind.startswith(_CLIENT_TOOLS))):
+            return f"tool of type {shown(kind)}: it runs at the provider"
         if isinstance(name, str) and (name.startswith("$") or name in _BUILT_IN):  # Moonshot $web_search
-            return f"tool {_shown(name)}: it runs at the provider"
+            return f"tool {shown(name)}: it runs at the provider"
     return ""
 
 
 def _in_modalities(modalities: object) -> str:
     wanted = modalities if isinstance(modalities, list) else (modalities,)
     other = [kind for kind in wanted if kind not in ("text", None)]
-    return f"modalities {_shown(other[0])}: only text replies are kept" if other else ""
+    return f"modalities {shown(other[0])}: only text replies are kept" if other else ""
 
 
-def _in_content(content: object) -> str:
+def in_content(content: object) -> str:
+    """What a turn's content only points to, or that cannot be read: a link, an upload, a recording."""
     parts = content if isinstance(content, list) else (content,)
     for part in parts:
         if not isinstance(part, dict):
@@ -213,12 +221,12 @@ def _in_content(content: object) -> str:
             continue
         if kind == "input_audio" or "input_audio" in part:
             return "a message with a recording: spoken requests are not kept"
-        if reason := _pointed_at(part):
+        if reason := pointed_at(part):
             return reason
     return ""
 
 
-def _pointed_at(part: object) -> str:
+def pointed_at(part: object) -> str:
     """The first thing a content part names without containing it. A stack, not recursion: the depth is the caller's."""
     left = [part]
     while left:
@@ -246,6 +254,6 @@ def _pointer(key: object, value: str) -> str:
     return f"{key} is a link: what it shows may change" if "://" in head else ""
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """Short, and safe for whatever a caller may have put there."""
     return repr(value[:60]) if isinstance(value, str) else f"({type(value).__name__})"

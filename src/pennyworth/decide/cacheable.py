@@ -6,11 +6,12 @@ a kept answer could be wrong, or because somebody said no; the reason is for the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
 
-from pennyworth.decide import beyond
+from pennyworth.decide import beyond, beyond_messages
 from pennyworth.decide.model_names import other_model
 from pennyworth.outcome import Outcome
 from pennyworth.plan import CacheSpec, Route
@@ -42,8 +43,12 @@ _DISABLED = Verdict(False, False, False, "the kill switch is off: a plain proxy"
 _NO_STORE = Verdict(False, False, False, "Cache-Control: no-store", "directive")
 _SEARCHES = "model {} searches by itself"
 _KEPT = Keep(True, "kept")
-_CALLED = frozenset(("tool_calls", "function_call"))
+_CALLED = frozenset(("tool_calls", "function_call", "tool_use"))
+_BY_DIALECT: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"messages": beyond_messages.in_body}
+"""What else to ask a body in a dialect whose turns are not in ``messages``, or not only."""
 _TERMINAL = _CALLED | {"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete"}
+_GOES_ON = frozenset(("pause_turn", "compaction"))
+"""Anthropic: good ends of a call, but the provider wants to be asked on."""
 
 
 def verdict(request: Request, route: Route, enabled: bool, upstream_model: str = "") -> Verdict:
@@ -74,6 +79,8 @@ def _beyond(request: Request, upstream_model: str) -> str:
     fields = request.fields
     if not beyond.TELLING.isdisjoint(fields) and (reason := beyond.in_fields(fields)):
         return reason
+    if (of_its_own := _BY_DIALECT.get(request.dialect)) is not None:
+        return of_its_own(fields)
     return beyond.in_messages(fields.get("messages"))
 
 
@@ -158,6 +165,8 @@ def _ended_badly(request: Request, outcome: Outcome) -> str:
     if len(outcome.finishes) != max(request.n, 1):
         return f"{len(outcome.finishes)} choices came, {request.n} were asked for"
     for index, finish in enumerate(outcome.finishes):
+        if finish in _GOES_ON:
+            return f"the turn is not over: {finish}"
         if finish.lower() not in _TERMINAL:
             return f"choice {index} has no terminal reason we trust ({finish[:40]!r})"
     if not (outcome.tools or outcome.text or (outcome.usage is not None and outcome.usage.output)):

@@ -174,7 +174,7 @@ def countable(fields: Mapping[str, Any], body_size: int) -> bool:
 
 
 _UNCOUNTED = frozenset(
-    ("tools", "functions", "response_format", "audio", "web_search_options", "prediction", "plugins")
+    ("tools", "functions", "response_format", "audio", "web_search_options", "prediction", "plugins", "output_config")
 )
 
 

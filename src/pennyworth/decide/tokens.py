@@ -32,7 +32,14 @@ _SLICES, _SLICE = 8, 1024
 _PER_REQUEST, _PER_MESSAGE = 3, 4
 _TOOLS, _TOOL_TEXT = 26, 0.35
 """OpenAI rewrites tool schemas into something shorter than their JSON; several others do not, and add a long preamble."""
+_CLAUDE_TOOLS, _CLAUDE_TOOL_TEXT = 460, 1.0
+"""Anthropic's own prompt for tools, with what frames each (its pricing page says 346 for the prompt alone), and the part of
+their JSON that it reads: fitted to 66 recorded calls, of which half are within 18 %."""
+_CLAUDE_THINKING, _CLAUDE_SCHEMA = 29, 150
+"""What it adds, in its own words, where it is to think, and where a JSON schema is to be kept to (recorded calls)."""
 _SCHEMA_TEXT = 0.6
+_CLAUDE_IMAGE, _CLAUDE_PAGE = 1334, 2000
+"""Anthropic's count for a 1000×1000 image, and about what a page of a PDF has (platform.claude.com)."""
 _IMAGE, _SMALL_IMAGE, _MEDIA = 765, 85, 250
 """OpenAI's count for a 1024×1024 image, for ``detail: low``, and our guess for sound and files: their bytes are no text."""
 
@@ -47,7 +54,8 @@ def estimate_tokens(text: str) -> int:
 
 
 def estimate_request(fields: Mapping[str, Any]) -> int:
-    """Prompt tokens of a chat completions body: its messages, what frames them, tools, and a JSON schema for the reply."""
+    """Prompt tokens of a body with messages, OpenAI's or Anthropic's: the system prompt, the messages, what frames them,
+    tools, and a JSON schema for the reply."""
     messages = fields.get("messages")
     if not isinstance(messages, list):
         return 0
@@ -56,13 +64,26 @@ def estimate_request(fields: Mapping[str, Any]) -> int:
     for message in messages:
         if isinstance(message, Mapping):
             total += _message(message, texts)
+    if system := fields.get("system"):
+        total += _message({"content": system}, texts)
     total += estimate_tokens("\n".join(texts))
     for name in ("tools", "functions"):
         if tools := fields.get(name):
-            total += _TOOLS + round(estimate_tokens(_json(tools)) * _TOOL_TEXT)
+            total += _tools(tools)
     if isinstance(shape := fields.get("response_format"), Mapping) and "json_schema" in shape:
         total += round(estimate_tokens(_json(shape)) * _SCHEMA_TEXT)
+    if isinstance(shape := fields.get("output_config"), Mapping) and "format" in shape:
+        total += _CLAUDE_SCHEMA + round(estimate_tokens(_json(shape)) * _SCHEMA_TEXT)
+    if isinstance(thinking := fields.get("thinking"), Mapping) and thinking.get("type") != "disabled":
+        total += _CLAUDE_THINKING
     return total
+
+
+def _tools(tools: Any) -> int:
+    text = estimate_tokens(_json(tools))
+    if isinstance(tools, list) and any(isinstance(tool, Mapping) and "input_schema" in tool for tool in tools):
+        return _CLAUDE_TOOLS + round(text * _CLAUDE_TOOL_TEXT)
+    return _TOOLS + round(text * _TOOL_TEXT)
 
 
 def _weigh(text: str) -> float:
@@ -102,10 +123,27 @@ def _part(part: object, texts: list[str]) -> int:
     if isinstance(text := part.get("text"), str):
         texts.append(text)
         return 0
+    kind = part.get("type")
+    if kind in ("tool_use", "tool_result", "document", "image", "thinking", "redacted_thinking"):
+        return _block(kind, part, texts)
     image = part.get("image_url")
     if image is None:
         return _MEDIA
     return _SMALL_IMAGE if isinstance(image, Mapping) and image.get("detail") == "low" else _IMAGE
+
+
+def _block(kind: str, block: Mapping[str, Any], texts: list[str]) -> int:
+    """Anthropic's blocks. What was thought in earlier turns is not read again, nor charged."""
+    if kind == "tool_use":
+        texts.append(str(block.get("name")))
+        texts.append(_json(block.get("input")))
+        return 0
+    if kind == "tool_result":
+        return _message({"content": block.get("content")}, texts)
+    source = block.get("source")
+    if kind == "document" and isinstance(source, Mapping) and source.get("type") in ("text", "content"):
+        return _message({"content": source.get("data") or source.get("content")}, texts)
+    return {"image": _CLAUDE_IMAGE, "document": _CLAUDE_PAGE}.get(kind, 0)
 
 
 def _strings(tree: object) -> Iterator[str]:

@@ -27,7 +27,11 @@ _SMALL, _BYTES_PER_TOKEN = 8192, 4
 """Near enough for a rate. A large body may hold images, whose bytes are no text, and is looked at."""
 
 _PER_REQUEST, _PER_MESSAGE, _FOR_TOOLS = 32, 16, 1024
-"""Above what any provider is known to frame a request, a message and a list of tools with (Anthropic's tools: 346)."""
+"""Above what any provider is known to frame a request, a message and a list of tools with (Anthropic's tools: 346). A tool
+that only the provider describes is a list by itself (its computer: 735, its editor: 700)."""
+
+
+_DESCRIBED = frozenset(("function", "input_schema", "parameters", "custom"))
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -43,7 +47,7 @@ def bound(request: Request) -> Need:
     fields = request.fields
     into = len(request.body) + _PER_REQUEST + _PER_MESSAGE * len(fields.get("messages") or ())
     if "tools" in fields or "functions" in fields:
-        into += _FOR_TOOLS
+        into += _FOR_TOOLS * (1 + _undescribed(fields.get("tools")))
     return Need(into, _output(request, ASSUMED_OUTPUT), _for_an_hour(request.body))
 
 
@@ -62,6 +66,12 @@ def price(need: Need, tariff: Tariff) -> int:
 def _for_an_hour(body: bytes) -> bool:
     """``"ttl": "1h"`` stands in it somewhere, or might, in letters that are escaped."""
     return b'"1h"' in body or b"\\u00" in body
+
+
+def _undescribed(tools: object) -> int:
+    if not isinstance(tools, list):
+        return 0
+    return sum(isinstance(tool, dict) and _DESCRIBED.isdisjoint(tool) for tool in tools)
 
 
 def _output(request: Request, assumed: int) -> int:
