@@ -34,7 +34,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         whole: the provider ended the body itself; what came is all it wanted to say, whatever it is worth.
         finishes: the terminal reason of each choice, by index; a missing one means the reply is not whole.
         served_by: the model the provider says answered.
-        text: what was generated before a break, for an estimate of its tokens; "" where usage is known.
+        text: what was generated before a break, for an estimate of its tokens; "" where usage is known. Beside a usage
+            without output: the provider had counted the prompt, and no more.
         tools: names of the tools the model called.
         server_tools: the provider searched, ran code, or otherwise looked beyond the prompt.
         refusal: the model declined to answer.

@@ -22,7 +22,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         reply: bytes = self.server.reply  # type: ignore[attr-defined]
-        self.send_response(200)
+        self.send_response(self.server.status)  # type: ignore[attr-defined]
         self.send_header("content-type", "text/event-stream" if asked.get("stream") else "application/json")
         self.send_header("content-length", str(len(reply)))
         self.end_headers()
@@ -32,20 +32,32 @@ class _Handler(BaseHTTPRequestHandler):
         """Tests are quiet."""
 
 
-class SDK:
-    """The official client, asking a provider that answers with given bytes."""
+class Provider:
+    """A server that gives the bytes it was told to. ``url``: where, without ``/v1``."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self._server = server
-        url = f"http://127.0.0.1:{server.server_port}/v1"
-        self._client = OpenAI(base_url=url, api_key="none", max_retries=0, timeout=10)
+        self.url = f"http://127.0.0.1:{server.server_port}"
+        self.gives(b"")
 
-    def completion(self, raw: bytes) -> ChatCompletion:
-        self._server.reply = raw  # type: ignore[attr-defined]
+    def gives(self, reply: bytes, status: int = 200) -> None:
+        self._server.reply = reply  # type: ignore[attr-defined]
+        self._server.status = status  # type: ignore[attr-defined]
+
+
+class SDK:
+    """The official client, asking a provider that answers with given bytes."""
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._client = OpenAI(base_url=provider.url + "/v1", api_key="none", max_retries=0, timeout=10)
+
+    def completion(self, raw: bytes, status: int = 200) -> ChatCompletion:
+        self._provider.gives(raw, status)
         return self._client.chat.completions.create(**ASK)
 
     def chunks(self, raw: bytes) -> list[ChatCompletionChunk]:
-        self._server.reply = raw  # type: ignore[attr-defined]
+        self._provider.gives(raw)
         return list(self._client.chat.completions.create(**ASK, stream=True))
 
     def close(self) -> None:
@@ -62,15 +74,23 @@ def accumulated(chunks: list[ChatCompletionChunk]) -> ChatCompletion:
 
 @contextmanager
 def sdk() -> Iterator[SDK]:
+    with provider() as there:
+        client = SDK(there)
+        try:
+            yield client
+        finally:
+            client.close()
+
+
+@contextmanager
+def provider() -> Iterator[Provider]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
-    client = SDK(server)
     try:
-        yield client
+        yield Provider(server)
     finally:
-        client.close()
         server.shutdown()
         thread.join()
         server.server_close()

@@ -197,7 +197,9 @@ def in_tools(tools: object) -> str:
         name = function.get("name") if isinstance(function, dict) else tool.get("name")
         if kind is None and name is None:
             return f"tool {shown(next(iter(tool), ''))}: it runs at the provider"  # Gemini: {"google_search": {}}
-        if kind is not None and not (isinstance(kind, str) and (kind in _LOCAL_TOOLS or kind.startswith(_CLIENT_TOOLS))):
+        if kind is not None and not (
+            isinstance(kind, str) and (kind in _LOCAL_TOOLS or kind.startswith(_CLIENT_TOOLS))
+        ):
             return f"tool of type {shown(kind)}: it runs at the provider"
         if isinstance(name, str) and (name.startswith("$") or name in _BUILT_IN):  # Moonshot $web_search
             return f"tool {shown(name)}: it runs at the provider"

@@ -29,7 +29,8 @@ def _in_blocks(blocks: list[Any]) -> str:
     left = list(blocks)
     while left:
         block = left.pop()
-        if not isinstance(block, dict) or (kind := block.get("type")) in _INSIDE:
+        kind = block.get("type") if isinstance(block, dict) else ""
+        if not kind or (isinstance(kind, str) and kind in _INSIDE):
             continue
         if kind == "tool_result":
             _push(left, block.get("content"))

@@ -6,6 +6,7 @@ import itertools
 import os
 from typing import NamedTuple
 
+import msgspec
 from cachebox import LRUCache
 
 from pennyworth.decide import forget, savings, tokens
@@ -231,9 +232,12 @@ class Books:
         return receipt
 
     def _usage(self, p: Passage, outcome: Outcome) -> tuple[Usage | None, Basis]:
-        """The provider's count, or ours where it gave none and something was generated or broke off on the way."""
+        """The provider's count, or ours where it gave none and something was generated or broke off on the way. Of a reply
+        that broke off when it had only counted the prompt, the output is ours to count."""
         if outcome.usage is not None:
-            return outcome.usage, "metered"
+            if outcome.usage.output or not outcome.text:
+                return outcome.usage, "metered"
+            return msgspec.structs.replace(outcome.usage, output=tokens.estimate_tokens(outcome.text)), "estimated"
         if outcome.status >= 300 or (outcome.status == 0 and outcome.ending not in ("caller_left", "outrun")):
             return None, "none"
         return Usage(
