@@ -96,7 +96,7 @@ def _tool_name(fields: dict[str, Any]) -> str:
     """The function the request insists on, else the first it offers."""
     forced, tools = fields.get("tool_choice"), fields.get("tools")
     offer = forced if isinstance(forced, dict) else tools[0] if isinstance(tools, list) and tools else {}
-    function = offer.get("function") if isinstance(offer, dict) else None
+    function = offer.get("function", offer) if isinstance(offer, dict) else None  # Responses names it at once
     return str(function.get("name", "sandbox")) if isinstance(function, dict) else "sandbox"
 
 

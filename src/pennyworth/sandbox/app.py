@@ -21,6 +21,7 @@ from pennyworth.sandbox.provider import Job, Provider, settle, settle_refused
 from pennyworth.sandbox.settings import Settings
 from pennyworth.sandbox.stats import Stats
 from pennyworth.sandbox.status import body_of, retry_after_of
+from pennyworth.sandbox.wires import WIRES, Wire
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -30,6 +31,7 @@ Headers = list[tuple[bytes, bytes]]
 _JSON = (b"content-type", b"application/json")
 _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 _ALWAYS = ((b"x-sandbox", b"true"), (b"openai-version", b"2020-10-01"), (b"openai-organization", b"sandbox"))
+_STORED = "/v1/responses/"
 _BURST = 16
 """Events sent in a row before the loop may look at its other sockets: only then is a leaving client noticed."""
 
@@ -48,8 +50,10 @@ class Sandbox:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        if path == "/v1/chat/completions" and scope["method"] == "POST":
-            await self._chat(scope, receive, send)
+        if scope["method"] == "POST" and (wire := WIRES.get(path)) is not None:
+            await self._answer(scope, receive, send, wire)
+        elif path.startswith(_STORED) and scope["method"] in ("GET", "DELETE"):
+            await self._remember(scope, send)
         elif path.startswith(PREFIX):
             await self._control(scope, receive, send)
         else:
@@ -64,7 +68,18 @@ class Sandbox:
         status, fields = control(self, scope["method"], scope["path"], scope["query_string"], body)
         await _respond(send, status, msgspec.json.encode(fields), [])
 
-    async def _chat(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def _remember(self, scope: Message, send: Send) -> None:
+        """A stored response, read or deleted."""
+        stored, name = self.provider.stored, scope["path"].removeprefix(_STORED)
+        try:
+            tenant = self.provider.tenant(_header(scope["headers"], b"authorization"))
+            said = (stored.read if scope["method"] == "GET" else stored.delete)(tenant, name)
+        except RefusedError as refused:
+            await _respond(send, refused.status, refused.body, [])
+        else:
+            await _respond(send, 200, msgspec.json.encode(said), [])
+
+    async def _answer(self, scope: Message, receive: Receive, send: Send, wire: Wire) -> None:
         peer: Peer = scope["state"]["peer"]
         credential = _header(scope["headers"], b"authorization")
         request_id = self.provider.next_id()
@@ -72,7 +87,7 @@ class Sandbox:
         stats.arrived()
         try:
             body = await _body(receive, self.provider.settings.max_body_bytes)
-            job = self.provider.take(body, credential, request_id)
+            job = self.provider.take(body, credential, request_id, wire)
         except RefusedError as refused:
             await _respond(send, refused.status, refused.body, [_id_header(request_id)])
             line = settle_refused(bill, request_id, credential, refused.status)
@@ -89,7 +104,7 @@ class Sandbox:
             if method == "GET" and path == f"/v1/models/{model['id']}":
                 await _respond(send, 200, msgspec.json.encode(model), [])
                 return
-        message = f"Invalid URL ({method} {path}). The sandbox has /v1/chat/completions, /v1/models and {PREFIX}*."
+        message = f"Invalid URL ({method} {path}). The sandbox has {', '.join(WIRES)}, /v1/models and {PREFIX}*."
         await _respond(send, 404, error_body(message, kind="invalid_request_error"), [])
 
 

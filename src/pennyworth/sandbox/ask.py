@@ -1,4 +1,4 @@
-"""Reading a chat request as strictly as OpenAI does: what it refuses, and with which words.
+"""Reading a request as strictly as OpenAI does: what it refuses, and with which words. Here a chat request.
 
 Unknown fields are accepted, because most OpenAI-compatible servers do.
 """
@@ -31,8 +31,18 @@ def error_body(message: str, *, kind: str, code: str | None = None, param: str |
     return msgspec.json.encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
+SERVER_ERROR = error_body(
+    "The server had an error while processing your request. Sorry about that!", kind="server_error"
+)
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """A chat request the sandbox will answer. ``limit``: ``max_completion_tokens`` or ``max_tokens``."""
+    """A request the sandbox will answer.
+
+    Attributes:
+        limit: tokens of the answer at most (``max_completion_tokens``, ``max_tokens``, ``max_output_tokens``).
+        earlier: what was said before by the provider's own memory (``previous_response_id``), as items.
+    """
 
     fields: dict[str, Any]
     model: str
@@ -41,16 +51,17 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     wants_usage: bool
     padded: bool
     limit: int | None
+    earlier: tuple[dict[str, Any], ...] = ()
 
 
 def read_ask(body: bytes) -> Ask:
-    """The request in these bytes; raises ``RefusedError``."""
-    fields = _object(body)
-    model = _required(fields, "model", str, "a string")
-    messages = _required(fields, "messages", list, "an array of objects")
+    """The chat request in these bytes; raises ``RefusedError``."""
+    fields = body_object(body)
+    model = required(fields, "model", str, "a string")
+    messages = required(fields, "messages", list, "an array of objects")
     _check_messages(messages)
-    stream = bool(_optional(fields, "stream", bool, "a boolean"))
-    options = _optional(fields, "stream_options", dict, "an object") or {}
+    stream = bool(optional(fields, "stream", bool, "a boolean"))
+    options = optional(fields, "stream_options", dict, "an object") or {}
     if options and not stream:
         raise RefusedError(
             400, "The 'stream_options' parameter is only allowed when 'stream' is enabled.", param="stream_options"
@@ -58,15 +69,22 @@ def read_ask(body: bytes) -> Ask:
     return Ask(
         fields=fields,
         model=model,
-        n=_number(fields, "n", 1, 128) or 1,
+        n=number(fields, "n", 1, 128) or 1,
         stream=stream,
         wants_usage=options.get("include_usage") is True,
         padded=options.get("include_obfuscation") is not False,
-        limit=_number(fields, "max_completion_tokens", 1, 2**31) or _number(fields, "max_tokens", 1, 2**31),
+        limit=number(fields, "max_completion_tokens", 1, 2**31) or number(fields, "max_tokens", 1, 2**31),
     )
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def unknown_model(model: str) -> RefusedError:
+    return RefusedError(
+        404, f"The model `{model}` does not exist or you do not have access to it.", code="model_not_found"
+    )
+
+
+def body_object(body: bytes) -> dict[str, Any]:
+    """The fields of a body; raises ``RefusedError``, as all here do."""
     try:
         fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError):
@@ -80,25 +98,26 @@ def _object(body: bytes) -> dict[str, Any]:
     return fields
 
 
-def _required(fields: dict[str, Any], name: str, kind: type, words: str) -> Any:
+def required(fields: dict[str, Any], name: str, kind: type, words: str) -> Any:
     if fields.get(name) is None:
         raise RefusedError(400, f"Missing required parameter: '{name}'.", code="missing_required_parameter", param=name)
-    return _optional(fields, name, kind, words)
+    return optional(fields, name, kind, words)
 
 
-def _optional(fields: dict[str, Any], name: str, kind: type, words: str) -> Any:
+def optional(fields: dict[str, Any], name: str, kind: type, words: str) -> Any:
+    """A field of this kind, or ``None``. ``words``: for the kind, in an error."""
     value = fields.get(name)
     if value is not None and not isinstance(value, kind):
-        raise _invalid(name, words, value)
+        raise invalid(name, words, value)
     return value
 
 
-def _number(fields: dict[str, Any], name: str, least: int, most: int) -> int | None:
+def number(fields: dict[str, Any], name: str, least: int, most: int) -> int | None:
     value = fields.get(name)
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool):
-        raise _invalid(name, "an integer", value)
+        raise invalid(name, "an integer", value)
     if not least <= value <= most:
         raise RefusedError(
             400,
@@ -115,7 +134,7 @@ def _check_messages(messages: list[Any]) -> None:
     for number, message in enumerate(messages):
         name = f"messages[{number}]"
         if not isinstance(message, dict):
-            raise _invalid(name, "an object", message)
+            raise invalid(name, "an object", message)
         if not isinstance(message.get("role"), str):
             raise RefusedError(
                 400,
@@ -123,17 +142,17 @@ def _check_messages(messages: list[Any]) -> None:
                 code="missing_required_parameter",
                 param=f"{name}.role",
             )
-        _check_content(f"{name}.content", message.get("content"))
+        check_content(f"{name}.content", message.get("content"))
 
 
-def _check_content(name: str, content: Any) -> None:
+def check_content(name: str, content: Any) -> None:
     if content is None or isinstance(content, str):
         return
     if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
-        raise _invalid(name, "a string or an array of objects", content)
+        raise invalid(name, "a string or an array of objects", content)
 
 
-def _invalid(name: str, words: str, value: Any) -> RefusedError:
+def invalid(name: str, words: str, value: Any) -> RefusedError:
     got = {
         str: "a string",
         bool: "a boolean",

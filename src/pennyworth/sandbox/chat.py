@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from pennyworth.sandbox.answer import Answer, Choice
+from pennyworth.sandbox.ask import SERVER_ERROR
 from pennyworth.sandbox.bill import Tokens
 
 Step = tuple[bytes, int]
@@ -30,16 +31,21 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     tier: str = "default"
 
 
+CHAT_ERROR = b"data: " + SERVER_ERROR + b"\n\n"
+
+
 class Events(msgspec.Struct, frozen=True):
-    """A stream by its parts, so that a fault can leave one out."""
+    """A stream by its parts, so that a fault can leave one out. ``error``: what it says when it fails on the way."""
 
     content: list[Step]
     finish: list[Step]
     usage: list[Step]
+    done: tuple[Step, ...] = (DONE,)
+    error: bytes = CHAT_ERROR
 
     @property
     def whole(self) -> list[Step]:
-        return [*self.content, *self.finish, *self.usage, DONE]
+        return [*self.content, *self.finish, *self.usage, *self.done]
 
 
 def usage_fields(usage: Tokens) -> dict[str, Any]:

@@ -11,17 +11,14 @@ from typing import Literal
 
 import msgspec
 
-from pennyworth.sandbox.ask import error_body
-from pennyworth.sandbox.chat import DONE, Events, Step
+from pennyworth.sandbox.ask import SERVER_ERROR
+from pennyworth.sandbox.chat import Events, Step
 from pennyworth.sandbox.faults import Rule
 
 Ending = Literal["end", "hang", "cut", "reset"]
 """After the last byte: the body ends, nothing more comes, or the connection breaks (orderly or by a TCP reset)."""
 
 _SLICE = 65_536
-_SERVER_ERROR = error_body(
-    "The server had an error while processing your request. Sorry about that!", kind="server_error"
-)
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,13 +41,13 @@ def of_events(events: Events, rule: Rule | None) -> Delivery:
         case "cut" | "body_cut":
             return Delivery(steps=_cut(events, rule), ending=_break(rule))
         case "done_without_finish":
-            return Delivery(steps=[*content, DONE])
+            return Delivery(steps=[*content, *events.done])
         case "no_done":
             return Delivery(steps=[*content, *events.finish, *events.usage])
         case "malformed":
-            return Delivery(steps=[*_with_one_torn(content, rule), *events.finish, DONE])
+            return Delivery(steps=[*_with_one_torn(content, rule), *events.finish, *events.done])
         case "error_event":
-            return Delivery(steps=[*_first(content, rule), (b"data: " + _SERVER_ERROR + b"\n\n", 0)])
+            return Delivery(steps=[*_first(content, rule), (events.error, 0)])
         case "endless":
             return Delivery(steps=chain(content[:-1], cycle(content[len(content) // 2 : -1])))
         case _:
@@ -69,7 +66,7 @@ def of_json(body: bytes, tokens: int, rule: Rule | None) -> Delivery:
         case "malformed":
             return Delivery(steps=[(half, tokens)], length=len(half))
         case "error_event":
-            return Delivery(steps=[(_SERVER_ERROR, 0)], length=len(_SERVER_ERROR))
+            return Delivery(steps=[(SERVER_ERROR, 0)], length=len(SERVER_ERROR))
         case "endless":
             return Delivery(steps=chain([(body.partition(b" [end:")[0], tokens)], cycle([(b" and on" * 16, 16)])))
         case "gzip" | "drip":

@@ -8,16 +8,17 @@ from collections.abc import Callable
 import msgspec
 
 from pennyworth.sandbox.answer import Answer, compose
-from pennyworth.sandbox.ask import Ask, RefusedError, read_ask
+from pennyworth.sandbox.ask import Ask, RefusedError
 from pennyworth.sandbox.bill import Bill, BillLine, Tokens
-from pennyworth.sandbox.chat import EventWriter, Head, as_json
+from pennyworth.sandbox.chat import Head
 from pennyworth.sandbox.delivery import Delivery, of_events, of_json
 from pennyworth.sandbox.faults import Asked, Rule, Script
 from pennyworth.sandbox.latency import Pace
 from pennyworth.sandbox.prefixes import PromptCache
 from pennyworth.sandbox.settings import Settings
-from pennyworth.sandbox.tokens import prompt_tokens
+from pennyworth.sandbox.stored import Stored
 from pennyworth.sandbox.watermark import expected_watermark, tenant_of
+from pennyworth.sandbox.wires import CHAT, Wire
 
 _PROTOCOL_FAULTS = frozenset({"status", "reset", "hang"})
 
@@ -54,6 +55,7 @@ class Provider:
         """As at the start: an empty bill and prompt cache, the script of the settings. Ids go on, so none comes twice."""
         self.bill = Bill(self.settings.prices, self.settings.bill_lines)
         self.prompts = PromptCache(self.settings.prefixes, self.settings.prefix_idle_s, self._clock)
+        self.stored = Stored(self.settings.stored)
         self.play(self.settings.rules, prompt_faults=self.settings.prompt_faults)
 
     def play(self, rules: tuple[Rule, ...], *, prompt_faults: bool) -> None:
@@ -64,26 +66,29 @@ class Provider:
         self._arrived += 1
         return f"{self.settings.run}{self._arrived:08d}"
 
-    def take(self, body: bytes, credential: str, request_id: str) -> Job:
+    def take(self, body: bytes, credential: str, request_id: str, wire: Wire = CHAT) -> Job:
         """Read a request and choose its fate; raises ``RefusedError`` for what OpenAI would refuse."""
-        self._check_credential(credential)
-        ask = read_ask(body)
+        tenant = self.tenant(credential)
+        ask = wire.read(body)
         if ask.model not in self.settings.prices:
-            raise RefusedError(
-                404,
-                f"The model `{ask.model}` does not exist or you do not have access to it.",
-                code="model_not_found",
-            )
+            raise wire.unknown(ask.model)
+        if wire.remembers:
+            ask = self.stored.with_earlier(tenant, ask)
         watermark = expected_watermark(ask.fields, credential)
         rule = self.script.choose(Asked(ask.model, ask.stream, body, watermark))
-        job = Job(request_id=request_id, tenant=tenant_of(credential), ask=ask, rule=rule)
+        job = Job(request_id=request_id, tenant=tenant, ask=ask, rule=rule)
         if rule and rule.kind in _PROTOCOL_FAULTS:
             return job
-        return self._answered(job, watermark)
+        return self._answered(job, watermark, wire)
 
-    def _answered(self, job: Job, watermark: str) -> Job:
+    def tenant(self, credential: str) -> str:
+        """Whose this credential is; raises ``RefusedError`` where it is nobody's."""
+        self._check_credential(credential)
+        return tenant_of(credential)
+
+    def _answered(self, job: Job, watermark: str, wire: Wire) -> Job:
         ask, rule = job.ask, job.rule
-        tokens = prompt_tokens(ask.fields)
+        tokens = wire.tokens(ask)
         owner = f"{job.tenant}:{ask.model}:{ask.fields.get('prompt_cache_key', '')}"
         cached = self.prompts.cached_tokens(owner, tokens)
         answer = compose(ask, watermark, rule, self.settings)
@@ -92,23 +97,23 @@ class Provider:
             job,
             prompt=Tokens(usage.input, 0, cached, 0),
             answer=answer,
-            delivery=self._delivery(job, answer, usage),
+            delivery=self._delivery(job, answer, usage, wire),
             pace=self.settings.latency.pace(usage.input - cached, f"{self.settings.seed}:{watermark}"),
         )
 
-    def _delivery(self, job: Job, answer: Answer, usage: Tokens) -> Delivery:
+    def _delivery(self, job: Job, answer: Answer, usage: Tokens, wire: Wire) -> Delivery:
         ask, rule = job.ask, job.rule
         head = Head(
-            id=f"chatcmpl-{job.request_id}",
+            id=f"{wire.name}{job.request_id}",
             created=int(self._wall_clock()),
             model=self.settings.snapshots.get(ask.model, ask.model),
             fingerprint=self.settings.fingerprint,
         )
-        if ask.stream:
-            writer = EventWriter(head, wants_usage=ask.wants_usage, padded=ask.padded)
-            return of_events(writer.events(answer, usage), rule)
-        shown = None if rule and rule.kind == "done_without_finish" else usage
-        return of_json(as_json(head, answer, shown), answer.tokens, rule)
+        withheld = rule is not None and rule.kind == "done_without_finish" and not ask.stream
+        reply = wire.write(head, ask, answer, None if withheld else usage)
+        if reply.kept is not None:
+            self.stored.keep(job.tenant, ask, reply.kept)
+        return of_json(reply.json, answer.tokens, rule) if reply.events is None else of_events(reply.events, rule)
 
     def _check_credential(self, credential: str) -> None:
         key = credential.removeprefix("Bearer ")

@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         snapshots: model asked for -> the name the reply gives, as providers do.
         fingerprint: the ``system_fingerprint``; another one stands for other weights.
         prefixes, prefix_idle_s: of the prompt cache: how many prefixes it knows, and for how long without use.
+        stored: how many responses can be read again and gone on from.
         bill_lines: how many invoice lines are kept. ``run``: part of every id; "" = chosen at random at the start.
     """
 
@@ -62,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     fingerprint: str = "fp_sandbox0001"
     prefixes: int = 200_000
     prefix_idle_s: float = 600.0
+    stored: int = 1000
     bill_lines: int = 200_000
     max_body_bytes: int = 64 * 2**20
     run: str = ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,6 +18,8 @@ MEDIA_TOKENS = 85
 """What an image, a sound or a file costs: OpenAI's price of a low-detail image, whatever its size."""
 
 _TOKEN = re.compile(r" ?\[(?:wm|end):[0-9a-f]{32}\]| ?[A-Za-z]{1,12}|[0-9]{1,3}|\s+|[^\sA-Za-z0-9]")
+_NAMES = frozenset(("id", "type", "role", "status"))
+"""Of an item: what it is called, not what it says."""
 _PRIMING = ("<|start|>", "assistant", "<|message|>")
 
 
@@ -38,6 +40,24 @@ def prompt_tokens(fields: Mapping[str, Any]) -> list[str]:
         tokens += split(msgspec.json.encode(tools).decode())
     for message in fields["messages"]:
         tokens += _message(message)
+    tokens += _PRIMING
+    return tokens
+
+
+def input_tokens(fields: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """The same for a body of Responses: its instructions are the first turn, what the provider remembers comes next."""
+    tokens: list[str] = []
+    if tools := fields.get("tools"):
+        tokens += split(msgspec.json.encode(tools).decode())
+    said = fields.get("input")
+    turns = [{"role": "user", "content": said}] if isinstance(said, str) else said or []
+    if instructions := fields.get("instructions"):
+        turns = [{"role": "developer", "content": instructions}, *earlier, *turns]
+    else:
+        turns = [*earlier, *turns]
+    for turn in turns:
+        kind = turn.get("role") or turn.get("type") or "item"
+        tokens += _message({"role": kind, **{name: turn[name] for name in turn if name not in _NAMES}})
     tokens += _PRIMING
     return tokens
 
