@@ -52,7 +52,8 @@ class Answer(msgspec.Struct, frozen=True):
 
 def compose(ask: Ask, watermark: str, rule: Rule | None, settings: Settings) -> Answer:
     """The answer to a request, under the fault chosen for it."""
-    reasoning = _between(settings.reasoning_tokens, watermark + ":reasoning") if settings.reasons(ask.model) else 0
+    thinks = settings.reasons(ask.model) if ask.thinks is None else ask.thinks
+    reasoning = _between(settings.reasoning_tokens, watermark + ":reasoning") if thinks else 0
     reasoning = min(reasoning, ask.limit or reasoning)
     kind = rule.kind if rule else ""
     allowed = None if ask.limit is None or kind == "endless" else ask.limit - reasoning
@@ -95,7 +96,10 @@ def _arguments(text: str) -> list[Piece]:
 def _tool_name(fields: dict[str, Any]) -> str:
     """The function the request insists on, else the first it offers."""
     forced, tools = fields.get("tool_choice"), fields.get("tools")
-    offer = forced if isinstance(forced, dict) else tools[0] if isinstance(tools, list) and tools else {}
+    named = isinstance(forced, dict) and (
+        "function" in forced or "name" in forced
+    )  # Anthropic's may be {"type": "any"}
+    offer = forced if named else tools[0] if isinstance(tools, list) and tools else {}
     function = offer.get("function", offer) if isinstance(offer, dict) else None  # Responses names it at once
     return str(function.get("name", "sandbox")) if isinstance(function, dict) else "sandbox"
 

@@ -16,11 +16,12 @@ from pennyworth.sandbox.ask import RefusedError, error_body
 from pennyworth.sandbox.bill import Bill, BillLine
 from pennyworth.sandbox.control import PREFIX, control
 from pennyworth.sandbox.delivery import Delivery
+from pennyworth.sandbox.manners import ANTHROPIC, OPENAI, Manner
 from pennyworth.sandbox.peer import Peer
 from pennyworth.sandbox.provider import Job, Provider, settle, settle_refused
 from pennyworth.sandbox.settings import Settings
 from pennyworth.sandbox.stats import Stats
-from pennyworth.sandbox.status import body_of, retry_after_of
+from pennyworth.sandbox.status import retry_after_of
 from pennyworth.sandbox.wires import WIRES, Wire
 
 Message = MutableMapping[str, Any]
@@ -30,7 +31,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _JSON = (b"content-type", b"application/json")
 _EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
-_ALWAYS = ((b"x-sandbox", b"true"), (b"openai-version", b"2020-10-01"), (b"openai-organization", b"sandbox"))
+_COUNT = "/v1/messages/count_tokens"
 _STORED = "/v1/responses/"
 _BURST = 16
 """Events sent in a row before the loop may look at its other sockets: only then is a leaving client noticed."""
@@ -52,6 +53,8 @@ class Sandbox:
         path: str = scope["path"]
         if scope["method"] == "POST" and (wire := WIRES.get(path)) is not None:
             await self._answer(scope, receive, send, wire)
+        elif path == _COUNT and scope["method"] == "POST":
+            await self._count(scope, receive, send)
         elif path.startswith(_STORED) and scope["method"] in ("GET", "DELETE"):
             await self._remember(scope, send)
         elif path.startswith(PREFIX):
@@ -72,24 +75,35 @@ class Sandbox:
         """A stored response, read or deleted."""
         stored, name = self.provider.stored, scope["path"].removeprefix(_STORED)
         try:
-            tenant = self.provider.tenant(_header(scope["headers"], b"authorization"))
+            tenant = self.provider.tenant(OPENAI.credential(scope["headers"]))
             said = (stored.read if scope["method"] == "GET" else stored.delete)(tenant, name)
         except RefusedError as refused:
             await _respond(send, refused.status, refused.body, [])
         else:
             await _respond(send, 200, msgspec.json.encode(said), [])
 
+    async def _count(self, scope: Message, receive: Receive, send: Send) -> None:
+        """The input tokens of a request to Messages: nothing to answer, nothing to pay."""
+        try:
+            body = await _body(receive, self.provider.settings.max_body_bytes)
+            counted = self.provider.count(body, ANTHROPIC.credential(scope["headers"]))
+        except RefusedError as refused:
+            await _respond(send, refused.status, ANTHROPIC.refused(refused), [], ANTHROPIC)
+        else:
+            await _respond(send, 200, msgspec.json.encode({"input_tokens": counted}), [], ANTHROPIC)
+
     async def _answer(self, scope: Message, receive: Receive, send: Send, wire: Wire) -> None:
         peer: Peer = scope["state"]["peer"]
-        credential = _header(scope["headers"], b"authorization")
+        credential, manner = "", wire.manner
         request_id = self.provider.next_id()
         bill, stats = self.provider.bill, self.stats
         stats.arrived()
         try:
             body = await _body(receive, self.provider.settings.max_body_bytes)
+            credential = manner.credential(scope["headers"])
             job = self.provider.take(body, credential, request_id, wire)
         except RefusedError as refused:
-            await _respond(send, refused.status, refused.body, [_id_header(request_id)])
+            await _respond(send, refused.status, manner.refused(refused), [_id_header(request_id, manner)], manner)
             line = settle_refused(bill, request_id, credential, refused.status)
         else:
             line = await _fulfil(job, bill, peer, send)
@@ -116,7 +130,7 @@ async def _fulfil(job: Job, bill: Bill, peer: Peer, send: Send) -> BillLine:
     """Let happen what befalls this request, and settle it."""
     match job.rule.kind if job.rule else "":
         case "status" if job.rule:
-            await _respond(send, job.rule.status, body_of(job.rule.status), _error_headers(job))
+            await _respond(send, job.rule.status, job.manner.failed(job.rule.status), _error_headers(job), job.manner)
             return settle(bill, job, status=job.rule.status, generated=0, completed=False)
         case "reset":
             await peer.reset()
@@ -171,8 +185,9 @@ async def _stream(job: Job, delivery: Delivery, peer: Peer, send: Send, started:
 
 
 async def _start(job: Job, delivery: Delivery, send: Send, started: float | None) -> None:
-    headers: Headers = [_EVENTS if job.ask.stream else _JSON, _id_header(job.request_id), *_ALWAYS]
-    if started is not None:
+    headers: Headers = [_EVENTS if job.ask.stream else _JSON, _id_header(job.request_id, job.manner)]
+    headers += job.manner.always
+    if started is not None and job.manner is OPENAI:
         took_ms = int((asyncio.get_running_loop().time() - started) * 1000)
         headers.append((b"openai-processing-ms", b"%d" % took_ms))
     if delivery.length is not None:
@@ -194,8 +209,10 @@ async def _end(delivery: Delivery, peer: Peer, send: Send) -> None:
             await peer.reset()
 
 
-async def _respond(send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]]) -> None:
-    head = [_JSON, (b"content-length", b"%d" % len(body)), *_ALWAYS, *headers]
+async def _respond(
+    send: Send, status: int, body: bytes, headers: Iterable[tuple[bytes, bytes]], manner: Manner = OPENAI
+) -> None:
+    head = [_JSON, (b"content-length", b"%d" % len(body)), *manner.always, *headers]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": body})
 
@@ -214,16 +231,12 @@ async def _body(receive: Receive, limit: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _id_header(request_id: str) -> tuple[bytes, bytes]:
-    return b"x-request-id", b"req_" + request_id.encode()
+def _id_header(request_id: str, manner: Manner) -> tuple[bytes, bytes]:
+    return manner.id_header, b"req_" + request_id.encode()
 
 
 def _error_headers(job: Job) -> Headers:
-    headers = [_id_header(job.request_id)]
+    headers = [_id_header(job.request_id, job.manner)]
     if job.rule and job.rule.retry_after:
         headers.append((b"retry-after", retry_after_of(job.rule, time.time()).encode()))
     return headers
-
-
-def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in headers if key == name), "")

@@ -41,6 +41,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         limit: tokens of the answer at most (``max_completion_tokens``, ``max_tokens``, ``max_output_tokens``).
+        thinks: it is to think before it answers; ``None`` = that is the model's own way.
         earlier: what was said before by the provider's own memory (``previous_response_id``), as items.
     """
 
@@ -51,6 +52,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     wants_usage: bool
     padded: bool
     limit: int | None
+    thinks: bool | None = None
     earlier: tuple[dict[str, Any], ...] = ()
 
 

@@ -23,12 +23,15 @@ MILLION = 10**6
 
 
 class Tokens(msgspec.Struct, frozen=True, gc=False):
-    """Usage as it stands on the bill. ``cached`` is a part of ``input``, ``reasoning`` of ``output``."""
+    """Usage as it stands on the bill. ``cached`` and ``written`` (to the prompt cache) are parts of ``input``,
+    ``written_1h`` (to be kept for an hour) of ``written``, ``reasoning`` of ``output``."""
 
     input: int = 0
     output: int = 0
     cached: int = 0
     reasoning: int = 0
+    written: int = 0
+    written_1h: int = 0
 
 
 class BillLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -66,25 +69,32 @@ class Totals(msgspec.Struct, kw_only=True):
     output: int = 0
     cached: int = 0
     reasoning: int = 0
+    written: int = 0
+    written_1h: int = 0
 
 
 class Rates:
     """Picodollars a token, from dollars a million tokens as strings: exact fractions, brought to one denominator so that
     a request costs one division."""
 
-    __slots__ = ("_cached", "_denominator", "_input", "_output")
+    __slots__ = ("_cached", "_denominator", "_input", "_output", "_written", "_written_1h")
 
     def __init__(self, usd_per_million: Mapping[str, str]) -> None:
-        kinds = (usd_per_million[kind] for kind in ("input", "output"))
-        cached = usd_per_million.get("cached", usd_per_million["input"])
-        rates = [Fraction(usd) * PICO_PER_USD / MILLION for usd in (*kinds, cached)]
+        given = {kind: Fraction(usd) for kind, usd in usd_per_million.items()}
+        into = given["input"]
+        usual = {"cached": into, "cache_write": into * Fraction(5, 4), "cache_write_1h": into * 2}
+        kinds = ("input", "output", "cached", "cache_write", "cache_write_1h")
+        rates = [(usual | given)[kind] * PICO_PER_USD / MILLION for kind in kinds]
         self._denominator = lcm(*(rate.denominator for rate in rates))
-        self._input, self._output, self._cached = (int(rate * self._denominator) for rate in rates)
+        self._input, self._output, self._cached, self._written, self._written_1h = (
+            int(rate * self._denominator) for rate in rates
+        )
 
     def amount_pico(self, usage: Tokens) -> int:
         """``round`` of a Fraction rounds half to even."""
-        fresh = usage.input - usage.cached
+        fresh, minutes = usage.input - usage.cached - usage.written, usage.written - usage.written_1h
         whole = fresh * self._input + usage.cached * self._cached + usage.output * self._output
+        whole += minutes * self._written + usage.written_1h * self._written_1h
         return whole if self._denominator == 1 else round(Fraction(whole, self._denominator))
 
 
@@ -113,6 +123,8 @@ class Bill:
             totals.output += line.usage.output
             totals.cached += line.usage.cached
             totals.reasoning += line.usage.reasoning
+            totals.written += line.usage.written
+            totals.written_1h += line.usage.written_1h
 
     @property
     def next_number(self) -> int:
@@ -145,4 +157,5 @@ def _random_price(chance: random.Random) -> dict[str, str]:
     unit = 10**places
     value = chance.randint(unit // 100, 20 * unit)
     values = {"input": value, "output": value * chance.randint(2, 8), "cached": value * chance.randint(10, 75) // 100}
+    values |= {"cache_write": value * 5 // 4, "cache_write_1h": value * 2}
     return {kind: f"{amount // unit}.{amount % unit:0{places}d}" for kind, amount in values.items()}

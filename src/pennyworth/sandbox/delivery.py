@@ -54,8 +54,8 @@ def of_events(events: Events, rule: Rule | None) -> Delivery:
             return _sent(events.whole, rule)
 
 
-def of_json(body: bytes, tokens: int, rule: Rule | None) -> Delivery:
-    """A JSON reply, as a rule would have it."""
+def of_json(body: bytes, tokens: int, rule: Rule | None, error: bytes = SERVER_ERROR) -> Delivery:
+    """A JSON reply, as a rule would have it. ``error``: what stands there instead, where one is wanted."""
     half = body[: len(body) // 2]
     match rule.kind if rule else "":
         case "stall":
@@ -66,7 +66,7 @@ def of_json(body: bytes, tokens: int, rule: Rule | None) -> Delivery:
         case "malformed":
             return Delivery(steps=[(half, tokens)], length=len(half))
         case "error_event":
-            return Delivery(steps=[(SERVER_ERROR, 0)], length=len(SERVER_ERROR))
+            return Delivery(steps=[(error, 0)], length=len(error))
         case "endless":
             return Delivery(steps=chain([(body.partition(b" [end:")[0], tokens)], cycle([(b" and on" * 16, 16)])))
         case "gzip" | "drip":

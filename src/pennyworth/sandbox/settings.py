@@ -23,14 +23,18 @@ _PUBLISHED = (
     ("gpt-5-nano", "0.05", "0.40", "0.005"),
     ("o3", "2.00", "8.00", "0.50"),
     ("o4-mini", "1.10", "4.40", "0.275"),
+    ("claude-opus-5", "5.00", "25.00", "0.50"),
+    ("claude-sonnet-5", "2.00", "10.00", "0.20"),
+    ("claude-haiku-4-5", "1.00", "5.00", "0.10"),
 )
 
 
 def default_prices() -> dict[str, dict[str, str]]:
-    """Dollars per million tokens, as OpenAI published them for these models in 2025."""
+    """Dollars per million tokens, as OpenAI published them for these models in 2025, and Anthropic in 2026."""
     return {model: {"input": i, "output": o, "cached": c} for model, i, o, c in _PUBLISHED}
 
 
+_PRICED = ("input", "output", "cached", "cache_write", "cache_write_1h")
 _REASONS = re.compile(r"o[0-9]|gpt-5")
 
 
@@ -38,8 +42,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Everything that can be said of a simulated provider.
 
     Attributes:
-        prices: model -> ``{"input", "output", "cached"}`` in dollars per million tokens, as strings. A model that is
-            not named does not exist: 404.
+        prices: model -> ``{"input", "output", "cached"}`` in dollars per million tokens, as strings; for Anthropic's
+            ``cache_write`` and ``cache_write_1h`` besides (5/4 and twice the input unless said). A model that is not
+            named does not exist: 404.
         rules: faults (see ``faults.Rule``). ``prompt_faults``: a prompt may ask for one by ``FAULT:<kind>``.
         answer_words: the fewest and most words of an answer; which of them is a function of the request.
         reasoning_tokens: the fewest and most that models named like ``o3`` or ``gpt-5-mini`` think before they answer.
@@ -89,9 +94,9 @@ def _check_price(key: str, price: Mapping[str, str]) -> None:
             amount = Fraction(price[kind])
         except (KeyError, ValueError, TypeError, ZeroDivisionError):
             amount = Fraction(-1)
-        if kind not in ("input", "output", "cached") or amount < 0:
+        if kind not in _PRICED or amount < 0:
             raise ConfigError(
                 f"sandbox.{key}.{kind}",
                 f"{price.get(kind)!r} is no price",
-                'Give input, output and cached in dollars per million tokens, as strings like "0.15".',
+                f'Give {", ".join(_PRICED)} in dollars per million tokens, as strings like "0.15".',
             )

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pennyworth.sandbox import ask as chat_ask
-from pennyworth.sandbox import chat, responses, responses_ask
+from pennyworth.sandbox import chat, messages, messages_ask, responses, responses_ask
 from pennyworth.sandbox.answer import Answer
 from pennyworth.sandbox.ask import Ask, RefusedError
 from pennyworth.sandbox.bill import Tokens
 from pennyworth.sandbox.chat import Events, Head
+from pennyworth.sandbox.manners import ANTHROPIC, OPENAI, Manner
+from pennyworth.sandbox.messages_prompts import blocks_of
 from pennyworth.sandbox.tokens import input_tokens, prompt_tokens
 
 
@@ -32,6 +34,7 @@ class Wire(NamedTuple):
         unknown: the refusal of a model that does not exist. ``tokens``: of the prompt.
         write: the reply; its usage is ``None`` where a fault withholds it.
         remembers: a request may go on from a reply the provider has stored.
+        manner: what the provider shows beside the body. ``marked``: its prompt cache goes by the marks in a prompt.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Wire(NamedTuple):
     tokens: Callable[[Ask], list[str]]
     write: Callable[[Head, Ask, Answer, Tokens | None], Reply]
     remembers: bool = False
+    manner: Manner = OPENAI
+    marked: bool = False
 
 
 def _chat_reply(head: Head, ask: Ask, answer: Answer, usage: Tokens | None) -> Reply:
@@ -58,6 +63,12 @@ def _response(head: Head, ask: Ask, answer: Answer, usage: Tokens | None) -> Rep
     return Reply(json=msgspec.json.encode(shown), kept=kept)
 
 
+def _message(head: Head, ask: Ask, answer: Answer, usage: Tokens | None) -> Reply:
+    if ask.stream:
+        return Reply(events=messages.events(head, answer, usage or Tokens()))
+    return Reply(json=messages.as_json(head, answer, usage))
+
+
 CHAT = Wire("chatcmpl-", chat_ask.read_ask, chat_ask.unknown_model, lambda ask: prompt_tokens(ask.fields), _chat_reply)
 RESPONSES = Wire(
     "resp_",
@@ -68,5 +79,15 @@ RESPONSES = Wire(
     remembers=True,
 )
 
-WIRES: Mapping[str, Wire] = {"/v1/chat/completions": CHAT, "/v1/responses": RESPONSES}
+MESSAGES = Wire(
+    "msg_",
+    messages_ask.read_ask,
+    messages_ask.unknown_model,
+    lambda ask: [token for block in blocks_of(ask.fields) for token in block.tokens],
+    _message,
+    manner=ANTHROPIC,
+    marked=True,
+)
+
+WIRES: Mapping[str, Wire] = {"/v1/chat/completions": CHAT, "/v1/responses": RESPONSES, "/v1/messages": MESSAGES}
 """By the path that is asked."""

@@ -41,7 +41,8 @@ def hide_usage(event: bytes) -> bytes:
 
 
 def _event(fields: dict[str, Any]) -> bytes:
-    return b"event: " + fields["type"].encode() + b"\ndata: " + loose.write(fields) + b"\n\n"
+    kind: str = fields["type"]
+    return b"event: " + kind.encode() + b"\ndata: " + loose.write(fields) + b"\n\n"
 
 
 def _events(body: dict[str, Any]) -> Iterator[dict[str, Any]]:

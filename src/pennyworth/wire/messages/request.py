@@ -75,7 +75,7 @@ def edits(request: Request, quirks: Quirks = PLAIN) -> tuple[Edit, ...]:
 
 
 def _check_cap(cap: object) -> None:
-    if cap is not None and (cap.__class__ is not int or cap < 1):  # type: ignore[operator]
+    if cap is not None and not (isinstance(cap, int) and cap.__class__ is int and cap >= 1):
         raise wrong("max_tokens", cap, "a whole number of at least 1 is needed")
 
 
