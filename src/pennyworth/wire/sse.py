@@ -11,6 +11,7 @@ _BLANK = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _SEAM = 3
 """A blank line is four bytes at most, so that three of them may have come before."""
 _LINES = re.compile(rb"\r\n|\n|\r")
+_NAMED = re.compile(rb"event: ([^\r\n]*)\ndata: ([^\r\n]*)\n\n").fullmatch
 _PLAIN = (b":", b"data", b"event", b"id", b"retry")
 _BOM = b"\xef\xbb\xbf"
 
@@ -66,9 +67,11 @@ class EventSplitter:
 
 def read(event: bytes) -> tuple[bytes, bytes]:
     """The event's type (its ``event`` field, mostly absent) and its data, lines joined by LF; each may be ``b""``."""
-    # One line of data and a blank one: by far the most common.
+    # One line of data and a blank one, with the type before it in some dialects: by far the most common.
     if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
         return b"", event[6:-2]
+    if event.startswith(b"event: ") and (named := _NAMED(event)):
+        return named.group(1, 2)
     kind, data = b"", []
     for line in _LINES.split(event.removeprefix(_BOM)):
         name, _, value = line.partition(b":")

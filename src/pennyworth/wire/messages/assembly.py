@@ -35,13 +35,16 @@ class _Assembly:
         self._error: dict[str, Any] = {}
 
     def add(self, event: dict[str, Any]) -> None:
+        if event.get("type") == "content_block_delta":  # nearly all of a stream
+            index, delta = event.get("index"), event.get("delta")
+            if isinstance(index, int) and index in self._blocks and isinstance(delta, dict):
+                self._extend(index, delta)
+            return
         match event:
             case {"type": "message_start", "message": dict(message)}:
                 self._message = message
             case {"type": "content_block_start", "index": int(index), "content_block": dict(block)}:
                 self._blocks[index] = block
-            case {"type": "content_block_delta", "index": int(index), "delta": dict(delta)} if index in self._blocks:
-                self._extend(index, delta)
             case {"type": "message_delta"}:
                 self._end(event)
             case {"error": dict()}:
@@ -56,14 +59,14 @@ class _Assembly:
         return {**self._message, "content": [self._blocks[index] for index in sorted(self._blocks)]}
 
     def _extend(self, index: int, delta: dict[str, Any]) -> None:
-        block = self._blocks[index]
-        match delta:
-            case {"type": "input_json_delta", "partial_json": str(text)}:
-                self._pieces.setdefault((index, "input"), []).append(text)
-            case {"type": "citations_delta", "citation": citation}:
-                block["citations"] = [*(block.get("citations") or ()), citation]
-            case {"type": "signature_delta", "signature": signature}:
-                block["signature"] = signature
+        match delta.get("type"):
+            case "input_json_delta":
+                self._pieces.setdefault((index, "input"), []).append(str(delta.get("partial_json", "")))
+            case "citations_delta":
+                block = self._blocks[index]
+                block["citations"] = [*(block.get("citations") or ()), delta.get("citation")]
+            case "signature_delta":
+                self._blocks[index]["signature"] = delta.get("signature")
             case _:
                 self._extend_fields(index, delta)
 

@@ -134,7 +134,10 @@ class MessagesRecorder:
 
     def feed_rest(self, rest: bytes) -> None:
         """What was left when the body ended: an event cut short, which is none (WHATWG HTML §9.2.6) and does not count,
-        except for the tokens. Not even an error: nobody has been told of it."""
+        except for the tokens. Not even an error: nobody has been told of it. One that ends with a mere CR is whole: it was
+        only held back because a LF might have followed."""
+        if rest.endswith((b"\r\r", b"\n\r")):
+            return self.feed(rest)
         if sse.data_of(rest):
             self._blame("the last event is not whole")
         elif not sse.is_plain(rest):
@@ -142,6 +145,7 @@ class MessagesRecorder:
         told = self._error
         self.feed(rest)
         self._error = told
+        return None
 
     def outcome(
         self,
