@@ -74,7 +74,9 @@ def estimate_request(fields: Mapping[str, Any]) -> int:
         total += round(estimate_tokens(_json(shape)) * _SCHEMA_TEXT)
     if isinstance(shape := fields.get("output_config"), Mapping) and "format" in shape:
         total += _CLAUDE_SCHEMA + round(estimate_tokens(_json(shape)) * _SCHEMA_TEXT)
-    if isinstance(thinking := fields.get("thinking"), Mapping) and thinking.get("type") != "disabled":
+    if isinstance(thinking := fields.get("thinking"), Mapping) and (
+        "budget_tokens" in thinking or thinking.get("type") == "adaptive"  # Zhipu's has neither, and adds nothing
+    ):
         total += _CLAUDE_THINKING
     return total
 
