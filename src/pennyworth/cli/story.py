@@ -93,7 +93,7 @@ def tokens(usage: Usage) -> str:
     """The count, with the parts that have a price of their own."""
     into = [f"{usage.cached:,} cached"] if usage.cached else []
     into += [f"{usage.cache_write:,} written to the prompt cache"] if usage.cache_write else []
-    into += [f"{usage.cache_write_1h:,} of them for an hour"] if usage.cache_write_1h else []
+    into += [f"{usage.cache_write_1h:,} of those for an hour"] if usage.cache_write_1h else []
     into += [f"{usage.input_audio:,} audio"] if usage.input_audio else []
     out = [f"{usage.reasoning:,} reasoning"] if usage.reasoning else []
     out += [f"{usage.output_audio:,} audio"] if usage.output_audio else []

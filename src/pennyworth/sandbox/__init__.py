@@ -1,4 +1,5 @@
-"""A provider simulator: speaks OpenAI's chat completions over HTTP, fails as told, and keeps a bill of its own.
+"""A provider simulator: speaks OpenAI's chat completions and Responses and Anthropic's Messages over HTTP, fails as told,
+and keeps a bill of its own.
 
 It shares no code with the gateway's prices, decisions or wire formats, so that each can be checked against the other.
 """

@@ -71,7 +71,7 @@ def read(event: bytes) -> tuple[bytes, bytes]:
     if event.startswith(b"data: ") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
         return b"", event[6:-2]
     if event.startswith(b"event: ") and (named := _NAMED(event)):
-        return named.group(1, 2)
+        return named[1], named[2]
     kind, data = b"", []
     for line in _LINES.split(event.removeprefix(_BOM)):
         name, _, value = line.partition(b":")
