@@ -1,0 +1,11 @@
+"""Chat completions in neutral nouns, both ways, and what it says of itself for translation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pennyworth.wire.chat.completions import body_of, completion_of
+from pennyworth.wire.chat.prompts import fields_of, prompt_of
+
+__all__ = ["body_of", "completion_of", "fields_of", "prompt_of"]

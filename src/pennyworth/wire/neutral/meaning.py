@@ -1,0 +1,120 @@
+"""What a prompt or an answer means, however it is put: two that mean the same are equal here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+from pennyworth.canonical import Lexeme, lexeme_of
+from pennyworth.wire.neutral.nouns import Node, Part, Prompt, Refusal, Text, ToolCall, ToolResult, Turn
+from pennyworth.wire.neutral.replies import Answer, Completion
+
+_READ = msgspec.json.Decoder(float_hook=Lexeme).decode
+_WRITE = msgspec.json.Encoder(enc_hook=lexeme_of).encode
+
+
+def arguments_of(call: ToolCall) -> Any:
+    """The arguments as a value; nothing at all is an empty object. Raises ``ValueError`` where they are no JSON."""
+    said = call.arguments
+    if not isinstance(said, str):
+        return said
+    return _READ(said) if said.strip() else {}
+
+
+def arguments_text(call: ToolCall) -> str:
+    said = call.arguments
+    return said if isinstance(said, str) else _WRITE(said).decode()
+
+
+def meaning(prompt: Prompt) -> Prompt:
+    """The same prompt without the ways in which it is put.
+
+    Turns of one role in a row are one turn (Anthropic joins them, and OpenAI's items are turns in pieces). What was refused
+    is what was said. What a field means by being absent is left absent.
+    """
+    shape = prompt.shape
+    return msgspec.structs.replace(
+        _bare(prompt),
+        dialect="chat",
+        turns=tuple(_joined(prompt.turns)),
+        tools=tuple(_tool(tool) for tool in prompt.tools) if prompt.tools else None,
+        choice=_bare(prompt.choice) if prompt.choice else None,
+        parallel=None if prompt.parallel else prompt.parallel,
+        shape=msgspec.structs.replace(_bare(shape), name=None, strict=None) if shape and shape.kind != "text" else None,
+        stop=prompt.stop or None,
+        stream=bool(prompt.stream),
+    )
+
+
+def said_by(completion: Completion) -> Completion:
+    """The same completion without the ways in which it is put, its id and its time."""
+    tokens = completion.tokens
+    return msgspec.structs.replace(
+        _bare(completion),
+        dialect="chat",
+        id="",
+        created=0,
+        answers=tuple(_answer(answer) for answer in completion.answers),
+        tokens=msgspec.structs.replace(
+            _bare(tokens),
+            total=None,
+            cached=tokens.cached or 0,
+            cache_write=tokens.cache_write or 0,
+            reasoning=tokens.reasoning or 0,
+        )
+        if tokens
+        else None,
+    )
+
+
+def _answer(answer: Answer) -> Answer:
+    return msgspec.structs.replace(_bare(answer), turns=tuple(_joined(answer.turns)))
+
+
+def _joined(turns: Iterable[Turn]) -> list[Turn]:
+    out: list[Turn] = []
+    for turn in turns:
+        parts = tuple(_part(part) for part in turn.parts)
+        if out and out[-1].role == turn.role != "other":
+            parts = (*out.pop().parts, *parts)
+        out.append(Turn(role=turn.role, parts=parts))
+    return out
+
+
+def _part(part: Part) -> Part:
+    match part:
+        case Refusal():
+            return Text(text=part.text)
+        case ToolCall():
+            return ToolCall(id=part.id, name=part.name, arguments=_sorted(part))
+        case ToolResult():
+            parts = tuple(_part(inner) for inner in part.parts if not (isinstance(inner, Text) and not inner.text))
+            return ToolResult(call_id=part.call_id, parts=parts, is_error=part.is_error or None)
+    return _bare(part)
+
+
+def _sorted(call: ToolCall) -> Mapping[str, Any] | str:
+    try:
+        value = arguments_of(call)
+    except ValueError:
+        return call.arguments
+    return value if isinstance(value, dict) else call.arguments
+
+
+def _tool(tool: Any) -> Any:
+    tool = _bare(tool)
+    if hasattr(tool, "strict"):
+        tool = msgspec.structs.replace(tool, strict=tool.strict or None, schema=tool.schema or _NO_ARGUMENTS)
+    return tool
+
+
+_NO_ARGUMENTS: Mapping[str, Any] = {"type": "object", "properties": {}}
+
+
+N = TypeVar("N", bound=Node)
+
+
+def _bare(node: N) -> N:
+    return msgspec.structs.replace(node, at="", extra={}, spelled=())

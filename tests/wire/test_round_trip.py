@@ -1,0 +1,47 @@
+"""Whatever was recorded is the same again after it was read into nouns and written from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pennyworth import canonical
+from pennyworth.wire.chat import neutral as chat
+from pennyworth.wire.json_tree import parse
+from pennyworth.wire.messages import neutral as messages
+from pennyworth.wire.neutral.problems import body_of_problem, problem_of
+from pennyworth.wire.responses import neutral as responses
+from tests.wire.recorded_dialects import Recorded, recorded_in
+
+DIALECTS = {"chat": chat, "messages": messages, "responses": responses}
+
+
+def requests(dialect: str) -> Iterator[Recorded]:
+    return (row for row in recorded_in(dialect) if row.request is not None)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_recorded_request_can_be_written_from_what_was_read_of_it(dialect: str) -> None:
+    module: Any = DIALECTS[dialect]
+    for row in requests(dialect):
+        fields = parse(row.request).fields
+        assert canonical.encode(module.fields_of(module.prompt_of(fields))) == canonical.encode(fields), row.id
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_recorded_reply_can_be_written_from_what_was_read_of_it(dialect: str) -> None:
+    module: Any = DIALECTS[dialect]
+    for row in recorded_in(dialect):
+        if row.reply is None:
+            continue
+        body = parse(row.reply).fields
+        if row.status == 200:
+            completion = module.completion_of(body)
+            assert completion is not None, row.id
+            assert canonical.encode(module.body_of(completion)) == canonical.encode(body), row.id
+        else:
+            problem = problem_of(body)
+            assert problem is not None, row.id
+            assert canonical.encode(body_of_problem(problem)) == canonical.encode(body), row.id
