@@ -9,16 +9,36 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from pennyworth.errors import RequestError
+import msgspec
+
+from pennyworth.canonical import Lexeme, lexeme_of
 from pennyworth.request import Dialect, Request
+from pennyworth.wire import loose
+from pennyworth.wire.dialects import CODECS
+from pennyworth.wire.losses import CannotSayError, Losses
+from pennyworth.wire.neutral.problems import problem_of
+from pennyworth.wire.neutral.turns import check_last
+from pennyworth.wire.plain import plain_form
+from pennyworth.wire.portable import portable
+from pennyworth.wire.speakers import SAME, SPEAKERS
 
+__all__ = [
+    "CannotSayError",
+    "StreamTranslator",
+    "Translated",
+    "error_as",
+    "plain_form",
+    "reply_as_events",
+    "reply_as_json",
+    "request_into",
+]
 
-class CannotSayError(ValueError):
-    """A reply holds what the other dialect has no words for. ``what``: the field or part."""
+_READ = msgspec.json.Decoder(float_hook=Lexeme).decode
+_WRITE = msgspec.json.Encoder(enc_hook=lexeme_of).encode
 
-    def __init__(self, what: str) -> None:
-        super().__init__(what)
-        self.what = what
+_HEADERS: Mapping[Dialect, str] = {"messages": "anthropic-"}
+"""With what the names of a dialect's own headers begin; of all others it is OpenAI's."""
+_OPENAI = "openai-"
 
 
 class Translated(NamedTuple):
@@ -37,33 +57,84 @@ def request_into(request: Request, into: Dialect, drop: Collection[str] = ()) ->
     Raises:
         RequestError: 400, a field that cannot be carried; ``param`` names it.
     """
-    raise RequestError(
-        f"{request.model} is offered by a provider that does not speak {request.dialect}.", code="cannot_translate"
+    origin, target = SPEAKERS[request.dialect], SPEAKERS[into]
+    losses = Losses(into, drop, origin.FIELDS)
+    same = SAME.get((request.dialect, into), ())
+    prompt = portable(origin.prompt_of(request.fields), origin.MEANINGLESS, losses, same)
+    fields = target.fields_of(target.adopt(check_last(prompt, losses), losses))
+    if into == "chat" and request.stream:
+        fields["stream_options"] = {"include_usage": True}
+    translated = msgspec.structs.replace(
+        request,
+        dialect=into,
+        body=_written(fields),
+        fields=fields,
+        wants_usage=request.stream,
+        n=1,
+        vary=_vary(request, into),
     )
-
-
-def plain_form(request: Request) -> Mapping[str, Any] | None:
-    """The body that means the same in every dialect, in the words of chat completions; ``None`` where there is none.
-
-    Two requests of one plain form ask the very same thing: an answer to one is an answer to the other (key form
-    ``neutral/1``).
-    """
-    return None
+    return Translated(translated, tuple(losses.dropped))
 
 
 def reply_as_json(raw: bytes, *, streamed: bool, origin: Dialect, into: Dialect) -> bytes:
     """A recorded reply as one JSON body of another dialect. Raises ``CannotSayError``."""
-    raise CannotSayError(f"{origin} as {into}")
+    body = _read(CODECS[origin].as_json(raw, streamed=True) if streamed else raw)
+    completion = SPEAKERS[origin].completion_of(body) if body.__class__ is dict else None
+    if completion is None:
+        raise CannotSayError("no reply that can be read")
+    for answer in completion.answers:
+        for turn in answer.turns:
+            for name in SPEAKERS[origin].LOUD:
+                if turn.extra.get(name):
+                    raise CannotSayError(name)
+    target = SPEAKERS[into]
+    return _written(target.body_of(target.adopt_reply(completion)))
 
 
 def reply_as_events(raw: bytes, *, streamed: bool, origin: Dialect, into: Dialect, usage: bool) -> bytes:
     """A recorded reply as the events of another dialect. Raises ``CannotSayError``."""
-    raise CannotSayError(f"{origin} as {into}")
+    body = reply_as_json(raw, streamed=streamed, origin=origin, into=into)
+    return CODECS[into].as_events(body, streamed=False, usage=usage)
 
 
 def error_as(raw: bytes, status: int, into: Dialect) -> bytes:
-    """A provider's error body, said in another dialect: its message is kept."""
-    return raw
+    """A provider's error body, said in another dialect: its message, code and field are kept."""
+    try:
+        problem = problem_of(loose.read(raw))
+    except loose.UNREADABLE:
+        problem = None
+    if problem is None:
+        text = raw[:_LONGEST].decode("utf-8", "replace").strip()
+        return CODECS[into].problem(status, text or f"The provider answered with status {status} and no message.")
+    return CODECS[into].problem(status, problem.message, code=problem.code or "", param=problem.param)
+
+
+_LONGEST = 2_000
+"""How much of an error that is no JSON is told."""
+
+
+def _read(raw: bytes) -> Any:
+    try:
+        return _READ(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return loose.read(raw)
+    except loose.UNREADABLE:
+        return None
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    try:
+        return _WRITE(body)
+    except UnicodeEncodeError:  # half of a surrogate pair, which the caller sent or the provider gave
+        return loose.write(body)
+
+
+def _vary(request: Request, into: Dialect) -> tuple[tuple[str, str], ...]:
+    """The headers that the provider is to see: none that only the old dialect has."""
+    old, new = _HEADERS.get(request.dialect, _OPENAI), _HEADERS.get(into, _OPENAI)
+    return request.vary if old == new else tuple([one for one in request.vary if not one[0].startswith(old)])
 
 
 class StreamTranslator:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pennyworth.wire.data_url import data_url, parts_of_data_url
-from pennyworth.wire.members import taken, with_extra
+from pennyworth.wire.members import put, taken, with_extra
 from pennyworth.wire.neutral.nouns import Document, Image, Opaque, Part, Refusal, Text
 
 
@@ -42,8 +42,7 @@ def part_of(part: Any, at: str) -> Part:
             del rest["type"]
             return Refusal(text=text, at=at, extra=rest, spelled=("in content",))
         case "image_url" if (found := _inside(rest, "image_url", "url")) is not None:
-            media_type, data = parts_of_data_url(found) or ("", "")
-            return Image(url="" if media_type or data else found, media_type=media_type, data=data, at=at, extra=rest)
+            return _image_of(rest, found, at)
         case "file" if (found := _inside(rest, "file", "file_data")) is not None and parts_of_data_url(found):
             media_type, data = parts_of_data_url(found) or ("", "")
             name = _inside(rest, "file", "filename")
@@ -59,13 +58,21 @@ def part_in(part: Part) -> Any:
         case Refusal():
             out = {"type": "refusal", "refusal": part.text}
         case Image():
-            out = {"type": "image_url", "image_url": {"url": part.url or data_url(part.media_type, part.data)}}
+            image = {"url": part.url or data_url(part.media_type, part.data)}
+            out = {"type": "image_url", "image_url": put(image, (("detail", part.detail),))}
         case Document():
             file = {"file_data": data_url(part.media_type, part.data)}
             out = {"type": "file", "file": file if part.name is None else {**file, "filename": part.name}}
         case _:
             return part.value if isinstance(part, Opaque) else None
     return with_extra(out, part.extra) if part.extra else out
+
+
+def _image_of(rest: dict[str, Any], url: str, at: str) -> Image:
+    found = parts_of_data_url(url)
+    media_type, data = found or ("", "")
+    detail = _inside(rest, "image_url", "detail")
+    return Image(url="" if found else url, media_type=media_type, data=data, detail=detail, at=at, extra=rest)
 
 
 def _inside(rest: dict[str, Any], outer: str, name: str) -> str | None:

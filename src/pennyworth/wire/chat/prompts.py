@@ -34,6 +34,7 @@ def prompt_of(fields: Mapping[str, Any]) -> Prompt:
         cap=_cap_of(rest, spelled),
         stop=_stop_of(rest, spelled) if "stop" in rest else None,
         effort=taken(rest, "reasoning_effort", str),
+        verbosity=taken(rest, "verbosity", str),
         user=taken(rest, "user", str),
         stream=taken(rest, "stream", bool),
         extra=rest,
@@ -57,6 +58,7 @@ def fields_of(prompt: Prompt) -> dict[str, Any]:
             (CAPS["max_tokens" in prompt.spelled], prompt.cap),
             ("stop", _stop_in(prompt)),
             ("reasoning_effort", prompt.effort),
+            ("verbosity", prompt.verbosity),
             ("user", prompt.user),
             ("stream", prompt.stream),
         ),
@@ -96,6 +98,9 @@ def _choice_of(rest: dict[str, Any]) -> Choice | None:
         case str(mode) if mode in _MODES:
             del rest["tool_choice"]
             return Choice(mode=mode, at="tool_choice")  # type: ignore[arg-type]
+        case "any":  # Mistral's
+            del rest["tool_choice"]
+            return Choice(mode="required", at="tool_choice", spelled=("any",))
         case {"type": "function", "function": {"name": str(name), **others}, **beside} if not others and not beside:
             del rest["tool_choice"]
             return Choice(mode="named", name=name, at="tool_choice")
@@ -103,7 +108,9 @@ def _choice_of(rest: dict[str, Any]) -> Choice | None:
 
 
 def _choice_in(choice: Choice) -> Any:
-    return {"type": "function", "function": {"name": choice.name}} if choice.mode == "named" else choice.mode
+    if choice.mode == "named":
+        return {"type": "function", "function": {"name": choice.name}}
+    return "any" if "any" in choice.spelled else choice.mode
 
 
 def _shape_of(rest: dict[str, Any]) -> Shape | None:
@@ -140,7 +147,7 @@ def _shape_in(shape: Shape) -> dict[str, Any]:
 
 def _tool_of(tool: Any, at: str) -> Tool | Opaque:
     rest = dict(tool) if tool.__class__ is dict else {}
-    kind, function = rest.pop("type", None), rest.pop("function", None)
+    kind, function = rest.pop("type", "function"), rest.pop("function", None)
     left = dict(function) if function.__class__ is dict else {}
     name = taken(left, "name", str)
     if kind != "function" or name is None:
@@ -149,12 +156,14 @@ def _tool_of(tool: Any, at: str) -> Tool | Opaque:
     schema = taken(left, "parameters", dict)
     strict = taken(left, "strict", bool)
     extra = {**rest, "function": left} if left else rest
-    return Tool(name=name, description=description, schema=schema, strict=strict, at=at, extra=extra)
+    spelled = () if "type" in tool else ("no type",)
+    return Tool(name=name, description=description, schema=schema, strict=strict, at=at, extra=extra, spelled=spelled)
 
 
 def _tool_in(tool: Tool | Opaque) -> Any:
     if isinstance(tool, Opaque):
         return tool.value
     said = (("description", tool.description), ("parameters", tool.schema), ("strict", tool.strict))
-    out: dict[str, Any] = {"type": "function", "function": put({"name": tool.name}, said)}
+    out: dict[str, Any] = {} if "no type" in tool.spelled else {"type": "function"}
+    out["function"] = put({"name": tool.name}, said)
     return with_extra(out, tool.extra) if tool.extra else out

@@ -30,10 +30,10 @@ def thoughts_of(rest: dict[str, Any], at: str) -> tuple[tuple[Thinking, ...], tu
 
 
 def add_thoughts(out: dict[str, Any], thoughts: Sequence[Thinking], spelled: Sequence[str]) -> None:
-    """Into a message. Those of another dialect as text, with the details if any is signed or sealed."""
+    """Into a message. Those of another dialect as text, with the details if their maker is to know them again."""
     names: Sequence[str] = [name for name in (*TEXTS, DETAILS) if name in spelled]
     if not names:
-        detailed = any(thought.signature or thought.sealed is not None for thought in thoughts)
+        detailed = any(thought.signature or thought.sealed is not None or thought.id for thought in thoughts)
         names = [TEXTS[0]] * bool(_text(thoughts)) + [DETAILS] * detailed
     for name in names:
         out[name] = [_detail(thought, i) for i, thought in enumerate(thoughts)] if name == DETAILS else _text(thoughts)

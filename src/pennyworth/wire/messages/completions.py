@@ -13,6 +13,7 @@ from pennyworth.wire.neutral.replies import Answer, Completion, Stop, Tokens
 _STOPS: Mapping[str, Stop] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
+    "pause_turn": "stop",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "tool_use": "tools",

@@ -40,7 +40,7 @@ def meaning(prompt: Prompt) -> Prompt:
         dialect="chat",
         turns=tuple(_joined(prompt.turns)),
         tools=tuple(_tool(tool) for tool in prompt.tools) if prompt.tools else None,
-        choice=_bare(prompt.choice) if prompt.choice else None,
+        choice=_bare(prompt.choice) if prompt.choice and prompt.choice.mode != "auto" else None,
         parallel=None if prompt.parallel else prompt.parallel,
         shape=msgspec.structs.replace(_bare(shape), name=None, strict=None) if shape and shape.kind != "text" else None,
         stop=prompt.stop or None,

@@ -31,11 +31,12 @@ class Text(Node, frozen=True, kw_only=True):
 
 
 class Image(Node, frozen=True, kw_only=True):
-    """Either at an ``url`` or in place: ``data`` in base64, of a ``media_type``."""
+    """Either at an ``url`` or in place: ``data`` in base64, of a ``media_type``. ``detail``: how closely to look."""
 
     url: str = ""
     media_type: str = ""
     data: str = ""
+    detail: str | None = None
 
 
 class Document(Node, frozen=True, kw_only=True):
@@ -140,6 +141,7 @@ class Prompt(Node, frozen=True, kw_only=True):
         parallel: several tools may be called at once.
         cap: the most tokens of the answer, thinking included.
         effort: how much to think: ``none``, ``low``, …
+        verbosity: how much to say: ``low``, ``medium``, ``high``.
         user: the end user's name, for the provider's abuse monitoring.
     """
 
@@ -155,5 +157,6 @@ class Prompt(Node, frozen=True, kw_only=True):
     cap: int | None = None
     stop: tuple[str, ...] | None = None
     effort: str | None = None
+    verbosity: str | None = None
     user: str | None = None
     stream: bool | None = None

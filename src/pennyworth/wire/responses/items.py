@@ -196,11 +196,17 @@ def _part_of(part: Any, at: str) -> Part:
         case "refusal" if (text := taken(rest, "refusal", str)) is not None:
             return Refusal(text=text, at=at, extra=rest)
         case "input_image" if (url := taken(rest, "image_url", str)):
-            media_type, data = parts_of_data_url(url) or ("", "")
-            return Image(url="" if media_type or data else url, media_type=media_type, data=data, at=at, extra=rest)
+            return _image_of(rest, url, at)
         case "input_file":
             return _file_of(rest, at) or Opaque(value=part, kind=kind, at=at)
     return Opaque(value=part, kind=kind if isinstance(kind, str) else "content", at=at)
+
+
+def _image_of(rest: dict[str, Any], url: str, at: str) -> Image:
+    found = parts_of_data_url(url)
+    media_type, data = found or ("", "")
+    detail = taken(rest, "detail", str)
+    return Image(url="" if found else url, media_type=media_type, data=data, detail=detail, at=at, extra=rest)
 
 
 def _file_of(rest: dict[str, Any], at: str) -> Document | None:
@@ -221,6 +227,7 @@ def _part_in(part: Part, text: str) -> Any:
             out = {"type": "refusal", "refusal": part.text}
         case Image():
             out = {"type": "input_image", "image_url": part.url or data_url(part.media_type, part.data)}
+            put(out, (("detail", part.detail),))
         case Document(url=""):
             out = {"type": "input_file", "file_data": data_url(part.media_type, part.data)}
         case Document():

@@ -29,7 +29,8 @@ def prompt_of(fields: Mapping[str, Any]) -> Prompt:
         temperature=taken(rest, "temperature", *NUMBER),
         top_p=taken(rest, "top_p", *NUMBER),
         cap=taken(rest, "max_output_tokens", int),
-        effort=_effort_of(rest) if "reasoning" in rest else None,
+        effort=_inside(rest, "reasoning", "effort"),
+        verbosity=_inside(rest, "text", "verbosity"),
         user=taken(rest, "user", str),
         stream=taken(rest, "stream", bool),
         extra=rest,
@@ -52,7 +53,7 @@ def fields_of(prompt: Prompt) -> dict[str, Any]:
             ("tools", None if prompt.tools is None else [_tool_in(tool) for tool in prompt.tools]),
             ("tool_choice", prompt.choice and _choice_in(prompt.choice)),
             ("parallel_tool_calls", prompt.parallel),
-            ("text", prompt.shape and {"format": _shape_in(prompt.shape)}),
+            ("text", _text_in(prompt)),
             ("temperature", prompt.temperature),
             ("top_p", prompt.top_p),
             ("max_output_tokens", prompt.cap),
@@ -139,17 +140,22 @@ def _shape_in(shape: Shape) -> dict[str, Any]:
     return with_extra(put({"type": kind}, said), shape.extra)
 
 
-def _effort_of(rest: dict[str, Any]) -> str | None:
-    reasoning = rest["reasoning"]
-    effort = reasoning.get("effort") if reasoning.__class__ is dict else None
-    if effort.__class__ is not str:
+def _inside(rest: dict[str, Any], outer: str, name: str) -> str | None:
+    """A member of a member, taken out; of the outer one there stays what else it holds."""
+    value = rest.get(outer)
+    if value.__class__ is not dict or value.get(name).__class__ is not str:
         return None
-    left = {name: value for name, value in reasoning.items() if name != "effort"}
+    left = {key: inner for key, inner in value.items() if key != name}
     if left:
-        rest["reasoning"] = left
+        rest[outer] = left
     else:
-        del rest["reasoning"]
-    return str(effort)
+        del rest[outer]
+    return str(value[name])
+
+
+def _text_in(prompt: Prompt) -> dict[str, Any] | None:
+    said = (("format", prompt.shape and _shape_in(prompt.shape)), ("verbosity", prompt.verbosity))
+    return put({}, said) or None
 
 
 def _tool_of(tool: Any, at: str) -> Tool | Opaque:
