@@ -32,8 +32,7 @@ def asked(request: Request) -> Prompt:
     """What it asks. One that names no cap asks for the longest answer, which Anthropic wants to be told."""
     prompt = meaning(SPEAKERS[request.dialect].prompt_of(request.fields))
     cap = longest_answer(prompt.model) if prompt.cap is None else prompt.cap
-    verbosity = None if prompt.verbosity == "medium" else prompt.verbosity
-    return msgspec.structs.replace(prompt, cap=cap, verbosity=verbosity)
+    return msgspec.structs.replace(prompt, cap=cap)
 
 
 def leaves(value: Any) -> Iterator[str]:

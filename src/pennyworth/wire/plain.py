@@ -60,7 +60,7 @@ def plain_form(request: Request) -> Mapping[str, Any] | None:
         return None  # it is to be found again at the provider, which no other dialect asks for
     speaker = SPEAKERS[dialect]
     try:
-        return _plain(portable(speaker.prompt_of(fields), _SILENT[dialect], Losses("chat", (), {})))
+        return _plain(portable(speaker.prompt_of(fields), _SILENT[dialect], Losses("chat", (), {}), nulls=False))
     except (RequestError, _NotPlainError):
         return None
 
@@ -127,7 +127,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
 
 def _plain(prompt: Prompt) -> Mapping[str, Any]:
     """Raises ``_NotPlainError``."""
-    if prompt.effort is not None or prompt.verbosity is not None or (prompt.shape and prompt.shape.kind != "text"):
+    if prompt.verbosity is not None or (prompt.shape and prompt.shape.kind != "text"):
         raise _NotPlainError
     if not prompt.turns or prompt.turns[-1].role != "user" or (prompt.temperature or 0) > 1:
         raise _NotPlainError

@@ -22,9 +22,14 @@ _OUTER = frozenset(("function", "json_schema", "image_url", "file", "reasoning",
 N = TypeVar("N", bound=Node)
 
 
-def portable(prompt: Prompt, meaningless: Meaningless, losses: Losses, keep: Collection[str] = ()) -> Prompt:
-    """``keep``: fields of the body that mean the same in the dialect it goes into, under the same name."""
-    sieve = _Sieve(meaningless, losses)
+def portable(
+    prompt: Prompt, meaningless: Meaningless, losses: Losses, keep: Collection[str] = (), *, nulls: bool = True
+) -> Prompt:
+    """``keep``: fields of the body that mean the same in the dialect it goes into, under the same name.
+
+    ``nulls``: a member that is null says nothing, whatever it is.
+    """
+    sieve = _Sieve(meaningless, losses, nulls)
     turns = tuple([sieve.turn(turn) for turn in prompt.turns])
     kept = {name: value for name, value in prompt.extra.items() if name in keep}
     sieve.lose("", {name: value for name, value in prompt.extra.items() if name not in keep})
@@ -39,13 +44,14 @@ def portable(prompt: Prompt, meaningless: Meaningless, losses: Losses, keep: Col
 
 
 class _Sieve:
-    def __init__(self, meaningless: Meaningless, losses: Losses) -> None:
+    def __init__(self, meaningless: Meaningless, losses: Losses, nulls: bool) -> None:
+        self._nulls = nulls
         self._meaningless = meaningless
         self._losses = losses
 
     def lose(self, at: str, members: Mapping[str, Any]) -> None:
         for name, value in members.items():
-            if value is None:
+            if value is None and self._nulls:
                 continue
             path = f"{at}.{name}" if at else name
             if name in _OUTER and isinstance(value, dict):

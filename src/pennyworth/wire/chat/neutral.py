@@ -29,7 +29,7 @@ MEANINGLESS: Meaningless = {
     "reasoning_content": ("",),
     "reasoning_details": ([],),
     "refusal": ("",),
-    "service_tier": ("auto", "default"),
+    "service_tier": ("auto",),
     "store": (False,),
     "stream_options": ANYTHING,
     "tool_calls": ([],),

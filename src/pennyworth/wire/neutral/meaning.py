@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pennyworth.canonical import Lexeme, lexeme_of
-from pennyworth.wire.neutral.nouns import Node, Part, Prompt, Refusal, Text, ToolCall, ToolResult, Turn
+from pennyworth.wire.neutral.nouns import Image, Node, Part, Prompt, Refusal, Text, ToolCall, ToolResult, Turn
 from pennyworth.wire.neutral.replies import Answer, Completion
 
 _READ = msgspec.json.Decoder(float_hook=Lexeme).decode
@@ -41,9 +41,10 @@ def meaning(prompt: Prompt) -> Prompt:
         turns=tuple(_joined(prompt.turns)),
         tools=tuple(_tool(tool) for tool in prompt.tools) if prompt.tools else None,
         choice=_bare(prompt.choice) if prompt.choice and prompt.choice.mode != "auto" else None,
-        parallel=None if prompt.parallel else prompt.parallel,
+        parallel=None if prompt.parallel or not prompt.tools else prompt.parallel,
         shape=msgspec.structs.replace(_bare(shape), name=None, strict=None) if shape and shape.kind != "text" else None,
         stop=prompt.stop or None,
+        verbosity=None if prompt.verbosity == "medium" else prompt.verbosity,
         stream=bool(prompt.stream),
     )
 
@@ -87,6 +88,8 @@ def _part(part: Part) -> Part:
     match part:
         case Refusal():
             return Text(text=part.text)
+        case Image(detail="auto"):
+            return msgspec.structs.replace(_bare(part), detail=None)
         case ToolCall():
             return ToolCall(id=part.id, name=part.name, arguments=_sorted(part))
         case ToolResult():

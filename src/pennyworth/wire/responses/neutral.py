@@ -24,7 +24,7 @@ MEANINGLESS: Meaningless = {
     "include": ([], ["reasoning.encrypted_content"]),
     "logprobs": ([],),
     "metadata": ({},),
-    "service_tier": ("auto", "default"),
+    "service_tier": ("auto",),
     "status": ANYTHING,
     "store": (False,),
     "stream_options": ANYTHING,
