@@ -1,0 +1,292 @@
+"""Whoever asks in whatever dialect, and whoever answers: one answer, the right words, and the books know."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from pennyworth.engine.passage import Reply
+from pennyworth.engine.relay import Relay
+from pennyworth.plan import Provider, Route
+from pennyworth.request import Caller, Dialect
+from pennyworth.secret import Secret
+from pennyworth.testing.scripted import chat_events, chat_json, error_json, event, fail, reply, stream
+from pennyworth.wire.dialects import CODECS
+from tests.engine.conftest import ONCE, Heard, House, MakeHouse, hear
+
+TURNS = [{"role": "user", "content": "What is the capital of France?"}]
+CHAT: dict[str, Any] = {
+    "model": "gpt-4o-mini",
+    "max_tokens": 64,
+    "messages": [{"role": "system", "content": "Be brief."}, *TURNS],
+}
+MESSAGES: dict[str, Any] = {"model": "gpt-4o-mini", "max_tokens": 64, "system": "Be brief.", "messages": TURNS}
+VARY = ("anthropic-beta", "anthropic-version", "openai-beta")
+
+
+def provider(name: str, *dialects: Dialect, models: tuple[str, ...] = ("*",)) -> Provider:
+    return Provider(
+        name=name,
+        base_url=f"http://{name}.test/v1",
+        credential=Secret("sk-test"),
+        models=models,
+        persistence=ONCE,
+        dialects=dialects,
+    )
+
+
+async def begin(house: House, dialect: Dialect, body: dict[str, Any] | bytes, **headers: str) -> Reply | Relay:
+    raw = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = CODECS[dialect].read_request(raw, named, Caller("local"), vary=VARY)
+    return await house.engine.handle(request)
+
+
+async def ask(house: House, dialect: Dialect, body: dict[str, Any] | bytes, **headers: str) -> Heard:
+    return await hear(await begin(house, dialect, body, **headers))
+
+
+def message(text: str = "Paris.", **more: Any) -> bytes:
+    """What Anthropic answers."""
+    body = {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "gpt-4o-mini",
+        "content": [{"type": "text", "text": text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": 9,
+            "cache_read_input_tokens": 4,
+            "cache_creation_input_tokens": 0,
+            "output_tokens": 2,
+        },
+    }
+    return json.dumps({**body, **more}).encode()
+
+
+def message_events(*texts: str) -> list[bytes]:
+    start = json.loads(message()) | {"content": [], "stop_reason": None}
+    said = [
+        {"type": "message_start", "message": start},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        *({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}} for text in texts),
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {"output_tokens": 2},
+        },
+        {"type": "message_stop"},
+    ]
+    return [b"event: %b\n" % one["type"].encode() + event(one) for one in said]
+
+
+def text_of(heard: Heard, dialect: Dialect) -> str:
+    """What a caller of that dialect reads."""
+    codec = CODECS[dialect]
+    streamed = heard.headers["content-type"].startswith("text/event-stream")
+    body = json.loads(codec.as_json(heard.body, streamed=streamed))
+    if dialect == "chat":
+        return str(body["choices"][0]["message"]["content"])
+    assert body["type"] == "message"
+    return "".join(block["text"] for block in body["content"])
+
+
+async def test_an_answer_serves_every_dialect_that_can_ask_for_it(house: MakeHouse):
+    h = await house([reply(json=chat_json("Paris.", usage=(9, 2)))], providers=(provider("both", "chat", "messages"),))
+    for dialect, body in (("chat", CHAT), ("messages", MESSAGES), ("chat", CHAT | {"stream": True})):
+        heard = await ask(h, dialect, body, anthropic_version="2023-06-01")
+        assert (heard.status, text_of(heard, dialect)) == (200, "Paris.")
+    heard = await ask(h, "messages", MESSAGES | {"stream": True})
+    assert text_of(heard, "messages") == "Paris."
+    assert [receipt.served for receipt in h.receipts()] == ["upstream", "exact", "exact", "exact"]
+    assert [receipt.dialect for receipt in h.receipts()] == ["chat", "messages", "chat", "messages"]
+    assert len(h.upstream.calls) == 1
+
+
+async def test_and_the_other_way_round(house: MakeHouse):
+    h = await house([reply(json=message())], providers=(provider("anthropic", "messages"),))
+    first = await ask(h, "messages", MESSAGES)
+    assert first.body == message()
+    heard = await ask(h, "chat", CHAT)
+    assert text_of(heard, "chat") == "Paris."
+    assert json.loads(heard.body)["usage"]["prompt_tokens"] == 13
+    assert h.last().served == "exact"
+    assert h.last().usage == h.receipts()[0].usage
+
+
+async def test_a_request_nobody_decided_to_change_goes_on_byte_for_byte(house: MakeHouse):
+    odd = (
+        b'{ "model":"claude" ,"max_tokens":64,\n"messages":[{"content":"caf\\u00e9", "role":"user"}],"new_field":1.50}'
+    )
+    h = await house([reply(json=message())], providers=(provider("anthropic", "messages"),))
+    await ask(h, "messages", odd, anthropic_version="2023-06-01", anthropic_beta="x")
+    call = h.upstream.calls[0]
+    assert (call.path, call.body) == ("/messages", odd)
+    assert ("anthropic-beta", "x") in call.headers
+    assert h.last().attempts[0].dialect == ""
+
+
+async def test_a_caller_of_messages_is_answered_by_who_speaks_chat_alone(house: MakeHouse):
+    h = await house([reply(json=chat_json("Paris.", usage=(9, 2)))], providers=(provider("openai", "chat"),))
+    heard = await ask(h, "messages", MESSAGES, anthropic_version="2023-06-01")
+    body = json.loads(heard.body)
+    assert (body["stop_reason"], body["usage"]["input_tokens"], text_of(heard, "messages")) == ("end_turn", 9, "Paris.")
+    call = h.upstream.calls[0]
+    assert call.path == "/chat/completions"
+    assert json.loads(call.body)["messages"] == CHAT["messages"]
+    assert "anthropic-version" not in dict(call.headers)
+    assert h.last().attempts[0].dialect == "chat"
+
+
+async def test_a_stream_is_said_in_the_callers_dialect_while_it_passes(house: MakeHouse):
+    more = asyncio.Event()
+    chunks = chat_events(["Par", "is."], usage=(9, 2))
+    h = await house([stream([*chunks[:2], more, *chunks[2:]])], providers=(provider("openai", "chat"),))
+    handled = await begin(h, "messages", MESSAGES | {"stream": True})
+    assert isinstance(handled, Relay)
+    head = await handled.reply()
+    first = await handled.read()
+    assert b"content_block_delta" in first
+    assert b"Par" in first
+    more.set()
+    rest = b""
+    while block := await handled.read():
+        rest += block
+    handled.close()
+    heard = Heard(head.status, {name.decode(): value.decode() for name, value in head.headers}, first + rest)
+    assert text_of(heard, "messages") == "Paris."
+    assert rest.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+    assert b'"stream_options":{"include_usage":true}' in h.upstream.calls[0].body
+    usage = h.last().usage
+    assert usage is not None
+    assert (usage.input, usage.output) == (9, 2)
+
+
+async def test_callers_of_several_dialects_share_one_call_under_way(house: MakeHouse):
+    more = asyncio.Event()
+    events = message_events("Par", "is.")
+    h = await house([stream([*events[:3], more, *events[3:]])], providers=(provider("anthropic", "messages"),))
+    asked: list[tuple[Dialect, dict[str, Any]]] = [
+        ("messages", MESSAGES | {"stream": True}),
+        ("chat", CHAT | {"stream": True}),
+        ("chat", CHAT),
+        ("messages", MESSAGES),
+    ]
+    callers = [asyncio.create_task(ask(h, dialect, body)) for dialect, body in asked]
+    await asyncio.sleep(0.01)
+    more.set()
+    heard = await asyncio.gather(*callers)
+    assert [text_of(one, dialect) for one, (dialect, _) in zip(heard, asked, strict=True)] == ["Paris."] * 4
+    assert sorted(receipt.served for receipt in h.receipts()) == ["coalesced"] * 3 + ["upstream"]
+
+
+async def test_a_route_crosses_vendors_when_one_fails(house: MakeHouse):
+    h = await house(
+        [fail("connect"), reply(json=message())],
+        providers=(
+            provider("openai", "chat", models=("gpt-*",)),
+            provider("anthropic", "messages", models=("claude*",)),
+        ),
+        routes=(Route(fallbacks=("claude",)),),
+    )
+    heard = await ask(h, "chat", CHAT)
+    assert text_of(heard, "chat") == "Paris."
+    assert [call.path for call in h.upstream.calls] == ["/chat/completions", "/messages"]
+    assert [attempt.dialect for attempt in h.last().attempts] == ["", "messages"]
+
+
+async def test_a_fallback_that_has_no_words_for_the_request_is_passed_over(house: MakeHouse):
+    h = await house(
+        [fail("connect"), reply(json=chat_json("Paris."))],
+        providers=(
+            provider("openai", "chat", models=("gpt-*",)),
+            provider("anthropic", "messages", models=("claude*",)),
+        ),
+        routes=(Route(fallbacks=("claude", "gpt-4o")),),
+    )
+    heard = await ask(h, "chat", CHAT | {"seed": 7})
+    assert text_of(heard, "chat") == "Paris."
+    assert len(h.upstream.calls) == 2
+    assert h.last().target == "openai/gpt-4o"
+
+
+async def test_what_cannot_be_carried_is_refused_by_its_name(house: MakeHouse):
+    h = await house(providers=(provider("anthropic", "messages"),))
+    heard = await ask(h, "chat", CHAT | {"seed": 7})
+    error = json.loads(heard.body)["error"]
+    assert (heard.status, error["param"], error["code"]) == (400, "seed", "cannot_translate")
+    assert "routes" in error["message"]
+    assert not h.upstream.calls
+    assert h.last().status == 400
+
+
+async def test_what_may_be_dropped_is_named_on_the_receipt(house: MakeHouse):
+    h = await house(
+        [reply(json=message())],
+        providers=(provider("anthropic", "messages"),),
+        routes=(Route(drop=("seed",)),),
+    )
+    assert (await ask(h, "chat", CHAT | {"seed": 7})).status == 200
+    assert h.last().attempts[0].dropped == ("seed",)
+    assert "seed" not in json.loads(h.upstream.calls[0].body)
+
+
+async def test_a_provider_that_speaks_no_dialect_of_the_caller_is_not_asked(house: MakeHouse):
+    h = await house(providers=(provider("voyage", "embeddings"),))
+    heard = await ask(h, "messages", MESSAGES)
+    error = json.loads(heard.body)
+    assert (heard.status, error["type"], error["error"]["type"]) == (400, "error", "invalid_request_error")
+    assert "providers.voyage.dialects" in error["error"]["message"]
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_providers_error_is_said_in_the_callers_dialect(house: MakeHouse, streamed: bool):
+    refused = reply(429, json=error_json("Slow down."), headers={"retry-after": "7"})
+    h = await house([refused], providers=(provider("openai", "chat"),))
+    heard = await ask(h, "messages", MESSAGES | {"stream": streamed})
+    error = json.loads(heard.body)
+    assert (heard.status, error["type"], error["error"]["type"]) == (429, "error", "rate_limit_error")
+    assert "Slow down." in error["error"]["message"]
+    assert heard.headers["retry-after"] == "7"
+
+
+async def test_a_stream_that_breaks_off_says_so_in_the_callers_dialect(house: MakeHouse):
+    h = await house([stream([*chat_events(["Par"])[:2], fail("reset")])], providers=(provider("openai", "chat"),))
+    heard = await ask(h, "messages", MESSAGES | {"stream": True})
+    assert b"message_stop" not in heard.body
+    last = heard.body.strip().split(b"\n\n")[-1]
+    assert last.startswith(b"event: error\n")
+    assert h.last().ending == "cut"
+    assert (await ask(h, "messages", MESSAGES | {"stream": True})).status == 500 or len(h.upstream.calls) == 2
+
+
+async def test_another_question_in_another_dialect_is_another_question(house: MakeHouse):
+    h = await house(then=reply(json=chat_json("Paris.")), providers=(provider("both", "chat"),))
+    await ask(h, "chat", CHAT)
+    for other in (
+        MESSAGES | {"max_tokens": 65},
+        MESSAGES | {"system": "Be long."},
+        {**MESSAGES, "messages": [*TURNS, {"role": "assistant", "content": "?"}, *TURNS]},
+        {name: value for name, value in MESSAGES.items() if name != "system"},
+        MESSAGES | {"top_p": 0.5},
+    ):
+        heard = await ask(h, "messages", other)
+        assert heard.status == 200, heard.body
+        assert h.last().served == "upstream", other
+    await ask(h, "messages", MESSAGES, anthropic_beta="another-model-behaviour")
+    assert h.last().served == "upstream"
+
+
+async def test_the_first_result_of_an_idempotency_key_is_given_again_in_its_own_dialect(house: MakeHouse):
+    h = await house([stream(message_events("Par", "is."))], providers=(provider("anthropic", "messages"),))
+    first = await ask(h, "chat", CHAT | {"stream": True}, idempotency_key="k-1")
+    again = await ask(h, "chat", CHAT | {"stream": True}, idempotency_key="k-1")
+    assert first.body == again.body
+    assert text_of(again, "chat") == "Paris."
+    assert h.last().served == "replayed"
