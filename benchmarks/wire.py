@@ -18,12 +18,13 @@ from functools import partial
 from pennyworth.decide.key import Keyring
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Provider, Target
-from pennyworth.request import Caller
+from pennyworth.request import Caller, Dialect
 from pennyworth.testing.chat_bytes import chat_events, chat_json
 from pennyworth.wire import chat, edits, json_tree
 from pennyworth.wire.chat import replay
 from pennyworth.wire.chat.recorder import ChatRecorder
 from pennyworth.wire.sse import EventSplitter
+from pennyworth.wire.translate import StreamTranslator
 
 ROUNDS = 41
 SYSTEM = "You are a helpful banking assistant. Answer in one short paragraph and never invent facts."
@@ -66,6 +67,33 @@ def split(events: list[bytes]) -> int:
     return sum(len(splitter.feed(event)) for event in events)
 
 
+def in_dialect(dialect: Dialect) -> bytes:
+    if dialect == "chat":
+        return STREAM
+    translator = StreamTranslator("chat", dialect)
+    return translator.feed(STREAM) + translator.finish()
+
+
+def begun(origin: Dialect, into: Dialect) -> StreamTranslator:
+    """In the middle of a stream."""
+    translator = StreamTranslator(origin, into)
+    raw = in_dialect(origin)
+    translator.feed(raw[: raw.index(text_event(origin)) + len(text_event(origin))])
+    return translator
+
+
+def text_event(dialect: Dialect) -> bytes:
+    return next(event + b"\n\n" for event in in_dialect(dialect).split(b"\n\n") if b'"word "' in event)
+
+
+WAYS: tuple[tuple[Dialect, Dialect], ...] = (
+    ("chat", "messages"),
+    ("chat", "responses"),
+    ("messages", "chat"),
+    ("responses", "chat"),
+)
+
+
 def cases() -> Iterator[tuple[str, Callable[[], object]]]:
     target = Target(provider=Provider(name="openai", base_url="https://api.openai.com/v1"), model="gpt-4o-mini")
     request = chat.read_request(COMPACT, HEADERS, CALLER, vary=VARY)
@@ -80,6 +108,8 @@ def cases() -> Iterator[tuple[str, Callable[[], object]]]:
     yield f"split {len(EVENTS)} events, one a read", partial(split, EVENTS)
     yield f"record {len(EVENTS)} events", partial(record, EVENTS)
     yield f"hide usage in {len(EVENTS)} events", lambda: [replay.hide_usage(event) for event in EVENTS]
+    for origin, into in WAYS:
+        yield f"say a piece of text, {origin} to {into}", partial(begun(origin, into).feed, text_event(origin))
     yield "replay JSON as events", partial(replay.as_events, BODY, streamed=False, usage=True)
     yield f"replay {len(EVENTS)} events as JSON", partial(replay.as_json, STREAM, streamed=True)
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from pennyworth.outcome import Outcome
+from pennyworth.request import Dialect
 from pennyworth.wire.chat.recorder import ChatRecorder
 from pennyworth.wire.sse import EventSplitter
 
@@ -69,6 +70,26 @@ def foreign_streams() -> list[Row]:
     found = [json.loads(line) for line in gzip.decompress(WHOLE.read_bytes()).decode().splitlines()]
     foreign = [one for one in found if "chat/completions" not in one["url"] and isinstance(one["response_body"], str)]
     return [_row(one) for one in foreign if "data:" in one["response_body"]]
+
+
+def streams(dialect: Dialect) -> list[Row]:
+    """Streams of a dialect that can be translated, from the whole collection; none where it is not."""
+    if not WHOLE.exists():
+        return []
+    found = [json.loads(line) for line in gzip.decompress(WHOLE.read_bytes()).decode().splitlines()]
+    return [_row(one) for one in found if isinstance(one["response_body"], str) and _speaks(one["url"], dialect)]
+
+
+def _speaks(url: str, dialect: Dialect) -> bool:
+    path = url.partition("?")[0]
+    match dialect:
+        case "chat":
+            return path.endswith("/chat/completions")
+        case "messages":
+            return path.endswith("/v1/messages")
+        case "responses":
+            return "/responses" in path
+    return False
 
 
 def record(raw: bytes, *, cuts: Iterable[int] = (), status: int = 200, n: int = 1, ended: bool = True) -> Outcome:

@@ -21,6 +21,7 @@ from pennyworth.wire.neutral.turns import check_last
 from pennyworth.wire.plain import plain_form
 from pennyworth.wire.portable import portable
 from pennyworth.wire.speakers import SAME, SPEAKERS
+from pennyworth.wire.streams import StreamTranslator
 
 __all__ = [
     "CannotSayError",
@@ -135,19 +136,3 @@ def _vary(request: Request, into: Dialect) -> tuple[tuple[str, str], ...]:
     """The headers that the provider is to see: none that only the old dialect has."""
     old, new = _HEADERS.get(request.dialect, _OPENAI), _HEADERS.get(into, _OPENAI)
     return request.vary if old == new else tuple([one for one in request.vary if not one[0].startswith(old)])
-
-
-class StreamTranslator:
-    """A stream of one dialect, said in another while it passes. ``feed`` whole events, in any number at once.
-
-    It raises nothing: what has no words in the other dialect is left out. What it returns is whole events, ``b""`` where
-    there is nothing to say yet. ``usage``: whether the caller asked for it, where the dialect leaves the choice.
-    """
-
-    def __init__(self, origin: Dialect, into: Dialect, *, usage: bool = True) -> None:
-        self._origin = origin
-        self._into = into
-        self._usage = usage
-
-    def feed(self, events: bytes) -> bytes:
-        return b""
