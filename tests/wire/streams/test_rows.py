@@ -111,7 +111,8 @@ def test_a_body_that_ends_without_done_is_ended_if_it_had_said_why() -> None:
 
 
 def test_done_alone_ends_nothing() -> None:
-    assert b"message_stop" not in into("messages", chunk({"content": "hi"}) + DONE)
+    raw = chunk({"content": "hi"})
+    assert into("messages", raw + DONE) == into("messages", raw)
 
 
 def test_the_callers_wish_for_usage_is_honoured() -> None:
@@ -163,6 +164,23 @@ def test_thinking_keeps_its_signature_through_chat_and_back() -> None:
             "thinking", "redacted_thinking", "thinking", "text",
         ]  # fmt: skip
         assert by_sdk("messages", back) == plainly("messages", raw)
+
+
+def test_the_parts_of_a_summary_are_one_thinking_with_blank_lines_between() -> None:
+    place = {"item_id": "rs", "output_index": 0}
+    item = {"id": "rs", "type": "reasoning", "summary": []}
+    kind = "response.reasoning_summary_text"
+    raw = b"".join((
+        said("response.created", response={"id": "r", "model": "m", "created_at": 1, "output": []}),
+        said("response.output_item.added", output_index=0, item=item),
+        said(f"{kind}.delta", **place, summary_index=0, delta="on"),
+        said(f"{kind}.delta", **place, summary_index=0, delta="e"),
+        said(f"{kind}.done", **place, summary_index=0, text="one"),
+        said(f"{kind}.done", **place, summary_index=1, text="two"),
+        said("response.output_item.done", output_index=0, item=item),
+        said("response.completed", response={"id": "r", "model": "m", "created_at": 1, "output": []}),
+    ))  # fmt: skip
+    assert by_sdk("messages", into("messages", raw, "responses")).thinking == "one\n\ntwo"
 
 
 def test_openrouters_details_are_not_thought_twice() -> None:

@@ -110,10 +110,7 @@ class ChatWriter:
         return self._began + b'"reasoning_details":' + loose.write([{**detail, "index": index}]) + self._tail
 
     def _end(self, piece: Ended) -> bytes:
-        reason = piece.reason
-        if reason == "filtered" and "refusal" in self._kinds.values():
-            reason = "complete"  # the refusal has been said in so many words
-        finish = self._began + b'},"finish_reason":"' + _FINISH[reason].encode() + b'"}]'
+        finish = self._began + b'},"finish_reason":"' + _FINISH[piece.reason].encode() + b'"}]'
         finish += b',"usage":null}\n\n' if self._usage else b"}\n\n"
         return self._role(b'""') + finish + self._count(piece.usage) + DONE
 

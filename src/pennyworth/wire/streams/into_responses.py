@@ -158,8 +158,7 @@ class ResponsesWriter:
         return out + self._tell("response.output_item.done", output_index=item.index, item=item.whole("completed"))
 
     def _end(self, piece: Ended) -> bytes:
-        refused = any(item.opened.kind == "refusal" for item in self._output)
-        why = None if refused and piece.reason == "filtered" else _INCOMPLETE.get(piece.reason)
+        why = _INCOMPLETE.get(piece.reason)
         status = "incomplete" if why else "completed"
         response = self._response(status, piece.usage)
         response["incomplete_details"] = {"reason": why} if why else None
