@@ -112,7 +112,7 @@ def test_a_body_that_ends_without_done_is_ended_if_it_had_said_why() -> None:
 
 def test_done_alone_ends_nothing() -> None:
     raw = chunk({"content": "hi"})
-    assert into("messages", raw + DONE) == into("messages", raw)
+    assert into("messages", raw + DONE) == StreamTranslator("chat", "messages").feed(raw)
 
 
 def test_the_callers_wish_for_usage_is_honoured() -> None:
