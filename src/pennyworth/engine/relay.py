@@ -142,13 +142,16 @@ class Relay:
             self._books.settle(self._p, served=served, ending=outcome.ending, status=status, usage=flight.usage)
 
     def _last(self, flight: Flight) -> bytes:
-        """The end of a stream: nothing, or the event that says it broke off."""
-        assert flight.outcome is not None
-        self._settle(flight, flight.outcome)
-        if self._told or flight.outcome.ending != "cut":
+        """The end of a stream: nothing, the event that says it broke off, or what its translation was waiting for."""
+        outcome = flight.outcome
+        assert outcome is not None
+        self._settle(flight, outcome)
+        if self._told:
             return b""
         self._told = True
-        return cut_off(self._p, flight.outcome)
+        if outcome.ending == "cut":
+            return cut_off(self._p, outcome)
+        return self._translator.finish() if self._translator is not None and outcome.whole else b""
 
     def _whole(self, flight: Flight) -> Reply:
         """The flight is over and nothing of it has been given: all at once, in the caller's form."""
@@ -176,7 +179,11 @@ def translator(p: Passage, flight: Flight) -> StreamTranslator:
 def all_events(p: Passage, flight: Flight) -> bytes:
     """A whole stream as this caller is given it."""
     events = b"".join(blocks_for(p, flight))
-    return events if flight.codec.name == p.request.dialect else translator(p, flight).feed(events)
+    if flight.codec.name == p.request.dialect:
+        return events
+    into = translator(p, flight)
+    said = into.feed(events)
+    return said + into.finish() if flight.outcome is not None and flight.outcome.whole else said
 
 
 def all_at_once(p: Passage, outcome: Outcome) -> tuple[int, bytes]:

@@ -26,7 +26,7 @@ STOPS = {
 
 
 class Meaning(NamedTuple):
-    """``calls``: names and parsed arguments. ``sealed``: signatures and what only the provider can read."""
+    """``calls``: names and parsed arguments. ``sealed``: thinking that only the provider can read."""
 
     text: str
     thinking: str
@@ -34,6 +34,7 @@ class Meaning(NamedTuple):
     calls: tuple[tuple[str, str], ...]
     stop: str
     usage: Usage | None
+    signed: tuple[str, ...] = ()
     sealed: tuple[str, ...] = ()
     model: str = ""
     id: str = ""
@@ -66,7 +67,7 @@ def _plain_chat(chunks: list[dict[str, Any]]) -> Meaning:
     text = thinking = refusal = finish = ""
     usage: dict[str, Any] = {}
     calls: dict[int, list[str]] = {}
-    sealed: list[str] = []
+    details: list[dict[str, Any]] = []
     for chunk in chunks:
         usage = chunk.get("usage") or usage or (chunk.get("x_groq") or {}).get("usage") or {}
         for choice in chunk.get("choices") or ():
@@ -85,11 +86,10 @@ def _plain_chat(chunks: list[dict[str, Any]]) -> Meaning:
                 known = calls.setdefault(call["index"], ["", ""])
                 known[0] += call["function"].get("name") or ""
                 known[1] += call["function"].get("arguments") or ""
-            found = (detail.get("signature") or detail.get("data") for detail in delta.get("reasoning_details") or ())
-            sealed += [one for one in found if one]
+            details += delta.get("reasoning_details") or ()
     return Meaning(
         text, thinking, refusal, tuple((name, arguments(said)) for name, said in calls.values()),
-        "tools" if calls and STOPS[finish] == "complete" else STOPS[finish], _chat_usage(usage), tuple(sealed),
+        "tools" if calls and STOPS[finish] == "complete" else STOPS[finish], _chat_usage(usage), *_sealed(details),
         next((chunk["model"] for chunk in chunks if chunk.get("model")), ""),
         next((chunk["id"] for chunk in chunks if chunk.get("id")), ""),
     )  # fmt: skip
@@ -130,13 +130,15 @@ def _plain_messages(events: list[dict[str, Any]]) -> Meaning:
         "".join(block["thinking"] for block in every if block["type"] == "thinking"), "",
         tuple((block["name"], arguments(block["arguments"])) for block in every if block["type"] == "tool_use"),
         STOPS[stop], _messages_usage(counts),
-        _sealed(every),
+        *_sealed(every),
         message["model"], message["id"],
     )  # fmt: skip
 
 
-def _sealed(blocks: Iterable[dict[str, Any]]) -> tuple[str, ...]:
-    return tuple(one for block in blocks if (one := block.get("signature") or block.get("data")))
+def _sealed(blocks: Iterable[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    found = list(blocks)
+    signed = tuple(block["signature"] for block in found if block.get("signature"))
+    return signed, tuple(block["data"] for block in found if block.get("data"))
 
 
 def _messages_usage(counts: dict[str, Any]) -> Usage | None:
@@ -157,7 +159,7 @@ def _response(response: dict[str, Any]) -> Meaning:
     output = response["output"]
     parts = [part for item in output if item["type"] == "message" for part in item["content"]]
     reasoning = [item for item in output if item["type"] == "reasoning"]
-    texts = ("\n\n".join(one["text"] for one in item.get("summary") or item.get("content") or ()) for item in reasoning)
+    texts = ("".join(one["text"] for one in item.get("summary") or item.get("content") or ()) for item in reasoning)
     calls = tuple((item["name"], arguments(item["arguments"])) for item in output if item["type"] == "function_call")
     usage = response.get("usage")
     into, out = (usage[f"{side}_tokens_details"] or {} for side in ("input", "output")) if usage else ({}, {})
@@ -168,6 +170,7 @@ def _response(response: dict[str, Any]) -> Meaning:
         "tools" if calls and status == "completed" else STOPS[status],
         (usage["input_tokens"], usage["output_tokens"], into.get("cached_tokens") or 0,
          into.get("cache_write_tokens") or 0, out.get("reasoning_tokens") or 0) if usage else None,
+        (),
         tuple(item["encrypted_content"] for item in reasoning if item.get("encrypted_content")),
         response["model"], response["id"],
     )  # fmt: skip
@@ -194,7 +197,7 @@ def _sdk_chat(raw: bytes) -> Meaning:
     return Meaning(
         message.get("content") or "", message.get("reasoning_content") or "", message.get("refusal") or "", calls,
         STOPS[choice["finish_reason"]], _chat_usage(body.get("usage")),  # type: ignore[arg-type]
-        _sealed(details), str(body["model"]), str(body["id"]),
+        *_sealed(details), str(body["model"]), str(body["id"]),
     )  # fmt: skip
 
 
@@ -208,7 +211,7 @@ def _sdk_messages(raw: bytes) -> Meaning:
         "".join(block["thinking"] for block in blocks if block["type"] == "thinking"), "",
         tuple((one["name"], json.dumps(one["input"], sort_keys=True)) for one in blocks if one["type"] == "tool_use"),
         STOPS[body["stop_reason"]], _messages_usage(body["usage"]),
-        _sealed(blocks),
+        *_sealed(blocks),
         body["model"], body["id"],
     )  # fmt: skip
 

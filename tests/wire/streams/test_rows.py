@@ -156,17 +156,38 @@ def test_thinking_keeps_its_signature_through_chat_and_back() -> None:
         block(3, {"type": "text", "text": ""}, {"type": "text_delta", "text": "hi"}),
     )  # fmt: skip
     raw = message(*blocks)
-    for other in NOT_MESSAGES:
-        there = into(other, raw, "messages")
-        assert by_sdk(other, there).sealed == ("s1", "xyz", "s2")
-        back = into("messages", there, other)
-        assert [one["content_block"]["type"] for one in deltas(back) if one["type"] == "content_block_start"] == [
-            "thinking", "redacted_thinking", "thinking", "text",
-        ]  # fmt: skip
-        assert by_sdk("messages", back) == plainly("messages", raw)
+    there = into("chat", raw, "messages")
+    assert [one["format"] for one in details(there)] == ["anthropic-claude-v1"] * 3
+    back = into("messages", there)
+    assert kinds(back) == ["thinking", "redacted_thinking", "thinking", "text"]
+    assert by_sdk("messages", back) == plainly("messages", raw)
+    assert by_sdk("chat", there).signed == ("s1", "s2")
 
 
-def test_the_parts_of_a_summary_are_one_thinking_with_blank_lines_between() -> None:
+def test_a_signature_has_no_place_in_responses_but_what_is_sealed_has() -> None:
+    thought = {"type": "thinking", "thinking": "hm", "signature": "sig"}
+    raw = message(
+        block(0, thought),
+        block(1, {"type": "redacted_thinking", "data": "xyz"}),
+        block(2, {"type": "text", "text": "hi"}),
+    )
+    there = into("responses", raw, "messages")
+    found = by_sdk("responses", there)
+    assert (found.thinking, found.sealed, found.text) == ("hm", ("xyz",), "hi")
+    assert b"sig" not in there
+    assert kinds(into("messages", there, "responses")) == ["thinking", "redacted_thinking", "text"]
+
+
+def kinds(raw: bytes) -> list[str]:
+    return [one["content_block"]["type"] for one in deltas(raw) if one["type"] == "content_block_start"]
+
+
+def details(raw: bytes) -> list[dict[str, Any]]:
+    choices = [choice for one in deltas(raw) for choice in one["choices"]]
+    return [detail for choice in choices for detail in choice["delta"].get("reasoning_details") or ()]
+
+
+def test_parts_of_a_summary_are_thoughts_one_after_the_other_and_none_is_told_twice() -> None:
     place = {"item_id": "rs", "output_index": 0}
     item = {"id": "rs", "type": "reasoning", "summary": []}
     kind = "response.reasoning_summary_text"
@@ -180,7 +201,9 @@ def test_the_parts_of_a_summary_are_one_thinking_with_blank_lines_between() -> N
         said("response.output_item.done", output_index=0, item=item),
         said("response.completed", response={"id": "r", "model": "m", "created_at": 1, "output": []}),
     ))  # fmt: skip
-    assert by_sdk("messages", into("messages", raw, "responses")).thinking == "one\n\ntwo"
+    there = into("messages", raw, "responses")
+    assert kinds(there) == ["thinking", "thinking"]
+    assert by_sdk("messages", there).thinking == "onetwo"
 
 
 def test_openrouters_details_are_not_thought_twice() -> None:
@@ -189,7 +212,7 @@ def test_openrouters_details_are_not_thought_twice() -> None:
     raw += chunk({"reasoning_details": [{"type": "reasoning.text", "signature": "sig", "index": 0}]})
     raw += chunk({"content": "hi"}) + chunk({}, "stop") + DONE
     found = by_sdk("messages", into("messages", raw))
-    assert (found.thinking, found.sealed, found.text) == ("hm", ("sig",), "hi")
+    assert (found.thinking, found.signed, found.text) == ("hm", ("sig",), "hi")
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,13 @@ class Blocks:
         number = self._open.get(place)
         return [] if number is None or not text else [Said(number, text)]
 
-    def sign(self, place: Hashable, signature: str) -> list[Piece]:
+    def sign(self, place: Hashable, signature: str, maker: str) -> list[Piece]:
         number = self._open.get(place)
-        return [] if number is None or not signature else [Signed(number, signature)]
+        return [] if number is None or not signature else [Signed(number, signature, maker)]
+
+    def seal(self, sealed: str, maker: str) -> list[Piece]:
+        """A block of what cannot be read, all at once."""
+        return [*self.open("sealed", "sealed"), *self.sign("sealed", sealed, maker), *self.close("sealed")]
 
     def close(self, place: Hashable) -> list[Piece]:
         number = self._open.pop(place, None)

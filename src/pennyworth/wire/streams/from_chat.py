@@ -39,7 +39,7 @@ class _Detail(msgspec.Struct, gc=False):
     summary: str | None = None
     signature: str | None = None
     data: str | None = None
-    index: Any = None
+    format: str | None = None
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -185,13 +185,13 @@ class ChatReader:
     def _detail(self, detail: _Detail) -> list[Piece]:
         """Its text only where the delta does not say it plainly too; a signature ends the thinking it is about."""
         if detail.data:
-            sealed = self._blocks.open("sealed", "sealed") + self._blocks.sign("sealed", detail.data)
-            return [*self._turn_to(None), *sealed, *self._blocks.close("sealed")]
+            return self._turn_to(None) + self._blocks.seal(detail.data, detail.format or "")
         pieces: list[Piece] = []
         if not self._told and (detail.text or detail.summary):
             pieces += self._speak("thinking", detail.text or detail.summary or "")
         if detail.signature:
-            pieces += self._turn_to("thinking") + self._blocks.sign("spoken", detail.signature) + self._turn_to(None)
+            signed = self._turn_to("thinking") + self._blocks.sign("spoken", detail.signature, detail.format or "")
+            pieces += signed + self._turn_to(None)
         return pieces
 
     def _call(self, index: Any, id: str, function: _Function | None) -> list[Piece]:

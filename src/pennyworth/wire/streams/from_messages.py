@@ -25,6 +25,7 @@ REASONS: dict[str, Reason] = {
     "refusal": "filtered",
     "pause_turn": "paused",
 }
+_MAKER = "anthropic-claude-v1"
 _KINDS: dict[str, Kind] = {
     "text": "text", "thinking": "thinking", "redacted_thinking": "sealed", "tool_use": "tool",
 }  # fmt: skip
@@ -137,11 +138,11 @@ class MessagesReader:
         pieces += self._blocks.say(index, block.text or block.thinking or "")
         if block.input:  # imitators that give a call whole
             pieces += self._blocks.say(index, loose.write(block.input).decode("utf-8", "replace"))
-        return pieces + self._blocks.sign(index, block.data or block.signature or "")
+        return pieces + self._blocks.sign(index, block.data or block.signature or "", _MAKER)
 
     def _hear(self, index: int, delta: _Delta) -> list[Piece]:
         if delta.signature:
-            return self._blocks.sign(index, delta.signature)
+            return self._blocks.sign(index, delta.signature, _MAKER)
         return self._blocks.say(index, delta.text or delta.partial_json or delta.thinking or "")
 
     def _note(self, event: _Event) -> None:

@@ -1,11 +1,12 @@
 """Events of OpenAI's Responses API as pieces (platform.openai.com, "Streaming events").
 
-Each output item, and each part of a message, has its place. A summary of the reasoning comes in parts: they are one
-thinking, with a blank line between. What hosted tools did has no words elsewhere.
+Each part of an output item has its place: texts of a message, and of a reasoning's summary or content. What hosted tools
+did has no words elsewhere.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import msgspec
@@ -90,17 +91,17 @@ class _Event(msgspec.Struct, gc=False):
 
 
 _EVENT = msgspec.json.Decoder(_Event)
-_ARGUMENTS = "response.function_call_arguments"
+_MAKER = "openai-responses-v1"
 
 
 class ResponsesReader:
-    """``_said``: the places of which something was said, with what came last of each summary."""
+    """``_said``: the places of which something was said."""
 
     __slots__ = ("_began", "_blocks", "_calls", "_over", "_said")
 
     def __init__(self) -> None:
         self._blocks = Blocks()
-        self._said: dict[Any, int] = {}
+        self._said: set[Hashable] = set()
         self._began = False
         self._calls = False
         self._over = False
@@ -133,49 +134,28 @@ class ResponsesReader:
                 return self._add(event, event.item) if event.item else []
             case "response.output_item.done":
                 return self._done(event, event.item) if event.item else []
-            case "response.content_part.done" | "response.function_call_arguments.done":
-                return self._whole(event)
             case "response.completed" | "response.incomplete" | "response.failed" | "error":
                 return self._end(event)
         return self._whole(event)
 
-    def _place(self, event: _Event, kind: Kind) -> Any:
-        """Reasoning is one block for each item; a message has a block for each part."""
-        return event.output_index if kind == "thinking" else (event.output_index, event.content_index)
-
     def _speak(self, event: _Event, kind: Kind, text: str) -> list[Piece]:
-        place = self._place(event, kind)
+        place = _place(event)
         pieces: list[Piece] = [] if place in self._said else self._blocks.open(place, kind)
-        if kind == "thinking":
-            part = event.summary_index or event.content_index
-            if self._said.get(place, part) != part:
-                text = f"\n\n{text}"
-            self._said[place] = part
-        else:
-            self._said[place] = 0
+        self._said.add(place)
         return pieces + self._blocks.say(place, text)
 
     def _whole(self, event: _Event) -> list[Piece]:
         """What is said again at its end counts where it was not said before."""
-        if event.type == f"{_ARGUMENTS}.done":
-            place = (event.output_index, "arguments")
-            return [] if place in self._said else self._argue(event, event.arguments or "")
-        if event.type == "response.content_part.done":
-            return self._blocks.close((event.output_index, event.content_index))
         kind = _WHOLE.get(event.type)
-        text = event.text or event.refusal or ""
-        if kind is None or not text or self._heard(event, kind):
+        if kind is None:
             return []
-        return self._speak(event, kind, text)
-
-    def _heard(self, event: _Event, kind: Kind) -> bool:
-        place = self._place(event, kind)
-        if kind != "thinking":
-            return place in self._said
-        return self._said.get(place, -1) >= (event.summary_index or event.content_index)
+        place, text = _place(event), event.text or event.refusal or ""
+        pieces = self._speak(event, kind, text) if text and place not in self._said else []
+        return pieces + self._blocks.close(place)
 
     def _argue(self, event: _Event, text: str) -> list[Piece]:
-        self._said[event.output_index, "arguments"] = 0
+        if text:
+            self._said.add(event.output_index)
         return self._blocks.say(event.output_index, text)
 
     def _add(self, event: _Event, item: _Item) -> list[Piece]:
@@ -183,18 +163,14 @@ class ResponsesReader:
             return []
         self._calls = True
         pieces = self._blocks.open(event.output_index, "tool", item.call_id or "", item.name)
-        return pieces + (self._argue(event, item.arguments) if item.arguments else [])
+        return pieces + self._argue(event, item.arguments or "")
 
     def _done(self, event: _Event, item: _Item) -> list[Piece]:
-        place = event.output_index
-        if item.type == "function_call" and (place, "arguments") not in self._said:
-            return [*self._argue(event, item.arguments or ""), *self._blocks.close(place)]
-        pieces: list[Piece] = []
-        if item.type == "reasoning" and item.encrypted_content:
-            if self._blocks.number(place) is None:
-                pieces += self._blocks.open(place, "sealed")
-            pieces += self._blocks.sign(place, item.encrypted_content)
-        return pieces + self._blocks.close(place)
+        if item.type == "function_call":
+            said = [] if event.output_index in self._said else self._argue(event, item.arguments or "")
+            return [*said, *self._blocks.close(event.output_index)]
+        sealed = self._blocks.seal(item.encrypted_content, _MAKER) if item.encrypted_content else []
+        return sealed if item.type == "reasoning" else []
 
     def _end(self, event: _Event) -> list[Piece]:
         self._over = True
@@ -209,6 +185,12 @@ class ResponsesReader:
             message = error.message or "The provider sent an error."
             return [Failed(error.type or "api_error", message, error.code or "")]
         return [*self._blocks.close_all(), Ended(reason, _usage(response.usage))]
+
+
+def _place(event: _Event) -> Hashable:
+    """Of a text. The kind belongs to it: a reasoning has parts of its summary and of its content under the same numbers."""
+    kind = event.type.rpartition(".")[0]
+    return event.output_index, kind, event.content_index, event.summary_index
 
 
 def _usage(usage: _Usage | None) -> Usage | None:

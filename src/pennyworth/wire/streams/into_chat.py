@@ -107,7 +107,8 @@ class ChatWriter:
         if piece.block in self._thoughts:
             text = "".join(self._thoughts[piece.block])
             detail = {"type": "reasoning.text", "text": text, "signature": piece.signature}
-        return self._began + b'"reasoning_details":' + loose.write([{**detail, "index": index}]) + self._tail
+        detail |= {"index": index, **({"format": piece.maker} if piece.maker else {})}
+        return self._began + b'"reasoning_details":' + loose.write([detail]) + self._tail
 
     def _end(self, piece: Ended) -> bytes:
         finish = self._began + b'},"finish_reason":"' + _FINISH[piece.reason].encode() + b'"}]'

@@ -44,10 +44,14 @@ class Said(msgspec.Struct, frozen=True, gc=False):
 
 
 class Signed(msgspec.Struct, frozen=True, gc=False):
-    """A provider's proof that the thinking is its own, or what it sealed: to be handed back as it came."""
+    """A provider's proof that the thinking is its own, or what it sealed: to be handed back as it came.
+
+    ``maker``: whose, in OpenRouter's words (``anthropic-claude-v1``), "" where nobody says it.
+    """
 
     block: int
     signature: str
+    maker: str = ""
 
 
 class Closed(msgspec.Struct, frozen=True, gc=False):
