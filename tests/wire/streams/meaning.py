@@ -26,7 +26,7 @@ STOPS = {
 
 
 class Meaning(NamedTuple):
-    """``calls``: names and parsed arguments. ``sealed``: thinking that only the provider can read."""
+    """``calls``: names and parsed arguments. ``sealed``: signatures, and thinking that only the provider can read."""
 
     text: str
     thinking: str
@@ -34,7 +34,6 @@ class Meaning(NamedTuple):
     calls: tuple[tuple[str, str], ...]
     stop: str
     usage: Usage | None
-    signed: tuple[str, ...] = ()
     sealed: tuple[str, ...] = ()
     model: str = ""
     id: str = ""
@@ -89,7 +88,7 @@ def _plain_chat(chunks: list[dict[str, Any]]) -> Meaning:
             details += delta.get("reasoning_details") or ()
     return Meaning(
         text, thinking, refusal, tuple((name, arguments(said)) for name, said in calls.values()),
-        "tools" if calls and STOPS[finish] == "complete" else STOPS[finish], _chat_usage(usage), *_sealed(details),
+        "tools" if calls and STOPS[finish] == "complete" else STOPS[finish], _chat_usage(usage), _sealed(details),
         next((chunk["model"] for chunk in chunks if chunk.get("model")), ""),
         next((chunk["id"] for chunk in chunks if chunk.get("id")), ""),
     )  # fmt: skip
@@ -130,15 +129,13 @@ def _plain_messages(events: list[dict[str, Any]]) -> Meaning:
         "".join(block["thinking"] for block in every if block["type"] == "thinking"), "",
         tuple((block["name"], arguments(block["arguments"])) for block in every if block["type"] == "tool_use"),
         STOPS[stop], _messages_usage(counts),
-        *_sealed(every),
+        _sealed(every),
         message["model"], message["id"],
     )  # fmt: skip
 
 
-def _sealed(blocks: Iterable[dict[str, Any]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    found = list(blocks)
-    signed = tuple(block["signature"] for block in found if block.get("signature"))
-    return signed, tuple(block["data"] for block in found if block.get("data"))
+def _sealed(blocks: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(one for block in blocks if (one := block.get("signature") or block.get("data")))
 
 
 def _messages_usage(counts: dict[str, Any]) -> Usage | None:
@@ -170,7 +167,6 @@ def _response(response: dict[str, Any]) -> Meaning:
         "tools" if calls and status == "completed" else STOPS[status],
         (usage["input_tokens"], usage["output_tokens"], into.get("cached_tokens") or 0,
          into.get("cache_write_tokens") or 0, out.get("reasoning_tokens") or 0) if usage else None,
-        (),
         tuple(item["encrypted_content"] for item in reasoning if item.get("encrypted_content")),
         response["model"], response["id"],
     )  # fmt: skip
@@ -197,7 +193,7 @@ def _sdk_chat(raw: bytes) -> Meaning:
     return Meaning(
         message.get("content") or "", message.get("reasoning_content") or "", message.get("refusal") or "", calls,
         STOPS[choice["finish_reason"]], _chat_usage(body.get("usage")),  # type: ignore[arg-type]
-        *_sealed(details), str(body["model"]), str(body["id"]),
+        _sealed(details), str(body["model"]), str(body["id"]),
     )  # fmt: skip
 
 
@@ -211,7 +207,7 @@ def _sdk_messages(raw: bytes) -> Meaning:
         "".join(block["thinking"] for block in blocks if block["type"] == "thinking"), "",
         tuple((one["name"], json.dumps(one["input"], sort_keys=True)) for one in blocks if one["type"] == "tool_use"),
         STOPS[body["stop_reason"]], _messages_usage(body["usage"]),
-        *_sealed(blocks),
+        _sealed(blocks),
         body["model"], body["id"],
     )  # fmt: skip
 

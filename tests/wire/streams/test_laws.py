@@ -96,7 +96,7 @@ def meant(parts: list[Part]) -> Meaning:
     calls = tuple(calls[i] for i in begun)
     thinking = "".join(text for part in parts if part.kind.startswith("reasoning") for text in part.said)
     return Meaning(
-        texts["content"], thinking, "", calls, "tools" if calls else "complete", (9, 7, 4, 2, 0), (), (), "m", "x"
+        texts["content"], thinking, "", calls, "tools" if calls else "complete", (9, 7, 4, 2, 0), (), "m", "x"
     )
 
 

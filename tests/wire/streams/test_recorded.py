@@ -32,10 +32,8 @@ def recorded(origin: Dialect) -> list[Row]:
 
 
 def as_said_in(into: Dialect, meaning: Meaning) -> Meaning:
-    """Anthropic has no word for a refusal but text, and none for usage that nobody told; Responses none for a signature."""
-    if into == "responses":
-        return meaning._replace(signed=())
-    if into == "chat":
+    """Anthropic has no word for a refusal but text, and none for usage that nobody told."""
+    if into != "messages":
         return meaning
     return meaning._replace(text=meaning.text + meaning.refusal, refusal="", usage=meaning.usage or (0, 0, 0, 0, 0))
 

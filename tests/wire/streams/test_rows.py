@@ -161,21 +161,26 @@ def test_thinking_keeps_its_signature_through_chat_and_back() -> None:
     back = into("messages", there)
     assert kinds(back) == ["thinking", "redacted_thinking", "thinking", "text"]
     assert by_sdk("messages", back) == plainly("messages", raw)
-    assert by_sdk("chat", there).signed == ("s1", "s2")
+    assert by_sdk("chat", there).sealed == ("s1", "xyz", "s2")
 
 
-def test_a_signature_has_no_place_in_responses_but_what_is_sealed_has() -> None:
+def test_in_responses_a_signature_is_handed_back_as_what_is_sealed_is() -> None:
     thought = {"type": "thinking", "thinking": "hm", "signature": "sig"}
-    raw = message(
-        block(0, thought),
-        block(1, {"type": "redacted_thinking", "data": "xyz"}),
-        block(2, {"type": "text", "text": "hi"}),
-    )
+    raw = message(block(0, thought), block(1, {"type": "redacted_thinking", "data": "xyz"}))
     there = into("responses", raw, "messages")
     found = by_sdk("responses", there)
-    assert (found.thinking, found.sealed, found.text) == ("hm", ("xyz",), "hi")
-    assert b"sig" not in there
-    assert kinds(into("messages", there, "responses")) == ["thinking", "redacted_thinking", "text"]
+    assert (found.thinking, found.sealed) == ("hm", ("sig", "xyz"))
+    assert kinds(into("messages", there, "responses")) == ["thinking", "redacted_thinking", "redacted_thinking"]
+
+
+def test_where_one_thought_has_details_all_of_them_have() -> None:
+    thoughts = [block(i, {"type": "thinking", "thinking": text}) for i, text in enumerate(("one", "two", "three"))]
+    thoughts[1] = block(1, {"type": "thinking", "thinking": "two", "signature": "sig"})
+    found = details(into("chat", message(*thoughts), "messages"))
+    assert [(one["index"], one["text"], one.get("signature")) for one in found] == [
+        (0, "one", None), (1, "two", "sig"), (2, "three", None),
+    ]  # fmt: skip
+    assert not details(into("chat", message(thoughts[0]), "messages"))
 
 
 def kinds(raw: bytes) -> list[str]:
@@ -212,7 +217,7 @@ def test_openrouters_details_are_not_thought_twice() -> None:
     raw += chunk({"reasoning_details": [{"type": "reasoning.text", "signature": "sig", "index": 0}]})
     raw += chunk({"content": "hi"}) + chunk({}, "stop") + DONE
     found = by_sdk("messages", into("messages", raw))
-    assert (found.thinking, found.signed, found.text) == ("hm", ("sig",), "hi")
+    assert (found.thinking, found.sealed, found.text) == ("hm", ("sig",), "hi")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ REASONS: dict[str, Reason] = {
     "model_context_window_exceeded": "length",
     "tool_use": "tools",
     "refusal": "filtered",
-    "pause_turn": "paused",
+    "pause_turn": "complete",
 }
 _MAKER = "anthropic-claude-v1"
 _KINDS: dict[str, Kind] = {

@@ -28,13 +28,12 @@ _FINISH: dict[Reason, str] = {
     "length": "length",
     "filtered": "content_filter",
     "tools": "tool_calls",
-    "paused": "stop",
 }
 _NAMES: dict[Kind, bytes] = {"text": b"content", "thinking": b"reasoning_content", "refusal": b"refusal"}
 
 
 class ChatWriter:
-    """``usage``: the caller asked for the usage event."""
+    """``usage``: the caller asked for the usage event. ``_thoughts``: texts of thinking that have no details yet."""
 
     __slots__ = ("_began", "_details", "_heads", "_kinds", "_tail", "_thoughts", "_tools", "_usage", "_used")
 
@@ -102,18 +101,29 @@ class ChatWriter:
         return self._began + b'"tool_calls":' + loose.write([call]) + self._tail
 
     def _sign(self, piece: Signed) -> bytes:
-        index, self._details = self._details, self._details + 1
+        thought = self._thoughts.pop(piece.block, None)
         detail: dict[str, Any] = {"type": "reasoning.encrypted", "data": piece.signature}
-        if piece.block in self._thoughts:
-            text = "".join(self._thoughts[piece.block])
-            detail = {"type": "reasoning.text", "text": text, "signature": piece.signature}
-        detail |= {"index": index, **({"format": piece.maker} if piece.maker else {})}
+        if thought is not None:
+            detail = {"type": "reasoning.text", "text": "".join(thought), "signature": piece.signature}
+        if piece.maker:
+            detail["format"] = piece.maker
+        return self._unsigned() + self._detail(detail)
+
+    def _unsigned(self) -> bytes:
+        """Where one thought has details all of them have, since they are what a client sends back."""
+        texts = ["".join(said) for said in self._thoughts.values()]
+        self._thoughts.clear()
+        return b"".join([self._detail({"type": "reasoning.text", "text": text}) for text in texts])
+
+    def _detail(self, detail: dict[str, Any]) -> bytes:
+        detail["index"], self._details = self._details, self._details + 1
         return self._began + b'"reasoning_details":' + loose.write([detail]) + self._tail
 
     def _end(self, piece: Ended) -> bytes:
+        rest = self._unsigned() if self._details else b""
         finish = self._began + b'},"finish_reason":"' + _FINISH[piece.reason].encode() + b'"}]'
         finish += b',"usage":null}\n\n' if self._usage else b"}\n\n"
-        return self._role(b'""') + finish + self._count(piece.usage) + DONE
+        return self._role(b'""') + rest + finish + self._count(piece.usage) + DONE
 
     def _count(self, usage: Usage | None) -> bytes:
         if usage is None or not self._usage:

@@ -29,7 +29,6 @@ _STOPS: dict[Reason, str] = {
     "length": "max_tokens",
     "filtered": "refusal",
     "tools": "tool_use",
-    "paused": "pause_turn",
 }
 _DELTAS: dict[Kind, bytes] = {
     "text": b'"text_delta","text":',

@@ -27,7 +27,7 @@ _INCOMPLETE: dict[Reason, str] = {"length": "max_output_tokens", "filtered": "co
 _NAMES: dict[Kind, str] = {
     "text": "response.output_text",
     "refusal": "response.refusal",
-    "thinking": "response.reasoning_text",
+    "thinking": "response.reasoning_summary_text",
     "tool": "response.function_call_arguments",
 }
 _FIELDS: dict[Kind, str] = {"text": "text", "refusal": "refusal", "thinking": "text", "tool": "arguments"}
@@ -35,7 +35,7 @@ _PREFIXES: dict[Kind, str] = {"text": "msg", "refusal": "msg", "thinking": "rs",
 
 
 class _Item:
-    """An output item that is being said."""
+    """An output item that is being said. ``sealed``: a signature is handed back as what is sealed is."""
 
     __slots__ = ("head", "id", "index", "opened", "said", "sealed")
 
@@ -55,8 +55,10 @@ class _Item:
         """What names the part of the item that an event is about."""
         where: dict[str, Any] = {"item_id": self.id, "output_index": self.index}
         match self.opened.kind:
-            case "text" | "refusal" | "thinking":
+            case "text" | "refusal":
                 where["content_index"] = 0
+            case "thinking":
+                where["summary_index"] = 0
         return where
 
     @property
@@ -69,7 +71,7 @@ class _Item:
                 return {"type": "output_text", "text": text, "annotations": [], "logprobs": []}
             case "refusal":
                 return {"type": "refusal", "refusal": text}
-        return {"type": "reasoning_text", "text": text}
+        return {"type": "summary_text", "text": text}
 
     def whole(self, status: str) -> dict[str, Any]:
         """The item as it stands; a part of it is there once it has closed."""
@@ -81,9 +83,9 @@ class _Item:
             case "text" | "refusal":
                 content = [self.part(self.text)] if done else []
                 return {"id": self.id, "type": "message", "status": status, "role": "assistant", "content": content}
-        spoken = {"content": [self.part(self.text)] if done else []} if self.opened.kind == "thinking" else {}
+        summary = [self.part(self.text)] if done and self.opened.kind == "thinking" else []
         sealed = {"encrypted_content": self.sealed} if self.sealed else {}
-        return {"id": self.id, "type": "reasoning", "summary": [], **spoken, **sealed}
+        return {"id": self.id, "type": "reasoning", "summary": summary, **sealed}
 
 
 _BESIDE: dict[Kind, dict[str, Any]] = {"text": {"logprobs": []}}
@@ -105,7 +107,8 @@ class ResponsesWriter:
             case Opened():
                 return self._open(piece)
             case Signed():
-                self._seal(piece)
+                if piece.block in self._items:
+                    self._items[piece.block].sealed = piece.signature
             case Closed():
                 return self._close(piece)
             case Began():
@@ -131,12 +134,6 @@ class ResponsesWriter:
         item.said.append(piece.text)
         number, self._number = self._number, self._number + 1
         return item.head + loose.write(piece.text) + b',"sequence_number":%d}\n\n' % number
-
-    def _seal(self, piece: Signed) -> None:
-        """A signature has no place here: it would come back as something sealed, and be refused by who signed."""
-        item = self._items.get(piece.block)
-        if item is not None and item.opened.kind == "sealed":
-            item.sealed = piece.signature
 
     def _open(self, piece: Opened) -> bytes:
         index = len(self._output)
@@ -195,7 +192,12 @@ class ResponsesWriter:
 
 def _part_of(kind: Kind) -> str:
     """The events that announce a part of an item; a call has none."""
-    return "response.content_part" if kind in ("text", "refusal", "thinking") else ""
+    match kind:
+        case "text" | "refusal":
+            return "response.content_part"
+        case "thinking":
+            return "response.reasoning_summary_part"
+    return ""
 
 
 def as_usage(usage: Usage) -> dict[str, Any]:

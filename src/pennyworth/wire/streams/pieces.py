@@ -15,8 +15,8 @@ from pennyworth.money import Usage
 Kind = Literal["text", "thinking", "sealed", "refusal", "tool"]
 """Of a block. ``sealed``: thinking that nobody but its provider can read."""
 
-Reason = Literal["complete", "length", "filtered", "tools", "paused"]
-"""Why a reply ended, in the words of ``outcome.Ending``. ``paused``: the provider wants to be asked to go on."""
+Reason = Literal["complete", "length", "filtered", "tools"]
+"""Why a reply ended, in the words of ``outcome.Ending``."""
 
 
 class Began(msgspec.Struct, frozen=True, gc=False):
