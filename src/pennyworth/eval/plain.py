@@ -19,7 +19,7 @@ def said_in(raw: bytes, *, streamed: bool) -> list[dict[str, Any]]:
     """A reply's JSON: its body, or the data of its events."""
     if not streamed:
         return [found] if (found := json_object(raw)) else []
-    lines = [line[5:].strip() for line in raw.decode("utf-8", "replace").splitlines() if line.startswith("data:")]
+    lines = [line[5:].strip() for line in raw.decode("utf-8", "replace").split("\n") if line.startswith("data:")]
     return [found for line in lines if (found := json_object(line.encode()))]
 
 

@@ -46,12 +46,21 @@ def figures(data: str, rows: Iterable[Row], settings: Settings) -> Iterator[Figu
 
 
 def findings(row: Row, settings: Settings) -> Iterator[Finding]:
-    case = case_of(row)
+    """A judge must not fall over what it judges: whatever is raised, the row has failed, and says why."""
+    try:
+        case = case_of(row)
+    except Exception as error:
+        yield Finding("read", False, _raised(error))
+        return
     for check in CHECKS:
         try:
             yield from check(case, settings)
-        except Exception as error:  # a judge must not fall over what it judges: the row has failed, and says why
-            yield Finding(check.__name__, False, f"{type(error).__name__}: {error}")
+        except Exception as error:
+            yield Finding(check.__name__, False, _raised(error))
+
+
+def _raised(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _place(measured: tuple[str, Tally]) -> tuple[bool, bool, str]:

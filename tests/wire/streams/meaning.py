@@ -58,7 +58,7 @@ def arguments(text: str) -> str:
 
 
 def _data(raw: bytes) -> list[dict[str, Any]]:
-    lines = [line[5:].strip() for line in raw.decode().splitlines() if line.startswith("data:")]
+    lines = [line[5:].strip() for line in raw.decode().split("\n") if line.startswith("data:")]
     return [json.loads(line) for line in lines if line != "[DONE]"]
 
 

@@ -69,7 +69,7 @@ def block(index: int, kind: dict[str, Any], *deltas: dict[str, Any]) -> bytes:
 
 
 def deltas(raw: bytes) -> list[dict[str, Any]]:
-    lines = [line[6:] for line in raw.decode().splitlines() if line.startswith("data: {")]
+    lines = [line[6:] for line in raw.decode().split("\n") if line.startswith("data: {")]
     return [json.loads(line) for line in lines]
 
 
