@@ -15,8 +15,9 @@ from pennyworth.decide.key import Keyring
 from pennyworth.engine import heads
 from pennyworth.engine.books import Books
 from pennyworth.engine.flight import WHOLE, Flight
+from pennyworth.engine.giving import all_at_once, all_events, cut_off
 from pennyworth.engine.passage import Passage, Reply
-from pennyworth.engine.relay import Relay, all_at_once, all_events, cut_off
+from pennyworth.engine.relay import Relay
 from pennyworth.engine.replays import Replays
 from pennyworth.engine.state import State
 from pennyworth.errors import StoreError

@@ -7,7 +7,7 @@ from pennyworth.decide.allowance import Limit
 from pennyworth.engine.purse import Hold, Purse
 from pennyworth.engine.terms import Terms
 from pennyworth.engine.triage import Case
-from pennyworth.outcome import AttemptNote, Kept, Receipt
+from pennyworth.outcome import AttemptNote, Kept, Outcome, Receipt
 from pennyworth.request import Key
 from pennyworth.view import View
 
@@ -18,6 +18,7 @@ class Passage:
     Attributes:
         terms: those it began with: its prices and lifetimes.
         exact: the key of its very wording; ``name``, how people write it. ``under``: the key its answer is kept under.
+        said: a reply in the words of its caller, ``None`` where there are none.
         stale: an expired answer that may stand in for a failing provider.
         attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
         answering: the target whose reply it gets. ``fallbacks``: those to ask when the asked one fails.
@@ -57,6 +58,7 @@ class Passage:
         "request",
         "retried",
         "route",
+        "said",
         "shares",
         "stale",
         "target",
@@ -86,6 +88,7 @@ class Passage:
         self.retried = False
         self.repeats_sample = False
         self.stale: Kept | None = None
+        self.said: tuple[Outcome, bytes | None] | None = None
         self.attempts: list[AttemptNote] = []
         self.notes: list[str] = []
         self.first_byte_ms = 0.0

@@ -12,6 +12,7 @@ from pennyworth.engine.books import Books
 from pennyworth.engine.coalesce import Flights
 from pennyworth.engine.courier import Courier, paid_once
 from pennyworth.engine.flight import Flight
+from pennyworth.engine.giving import gives, status_for
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.passage import Passage
@@ -117,8 +118,8 @@ class Pilot:
         flight.settle(outcome, sent.usage)
         p.answering = sent.target
         ending: Ending = "caller_left" if p.left else outcome.ending
-        gave = not p.left and trouble.gives(outcome)
-        status = 499 if p.left else 200 if flight.fed else outcome.status if gave else trouble.status_of(outcome)
+        gave = not p.left and gives(p, flight, outcome)
+        status = 499 if p.left else status_for(p, flight, outcome)
         self._books.settle(p, served="upstream" if gave else "none", ending=ending, status=status, usage=sent.usage)
         if gave and outcome.streamed and not flight.fed and outcome.ending == "error":
             _give_as_it_came(flight, outcome)

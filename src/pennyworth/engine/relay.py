@@ -9,17 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from pennyworth.decide import trouble
 from pennyworth.engine import heads
 from pennyworth.engine.books import Books
 from pennyworth.engine.flight import WHOLE, Flight
+from pennyworth.engine.giving import all_at_once, blocks_for, cut_off, gives, status_for, translator
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.engine.replays import Replays
 from pennyworth.outcome import Outcome, Served
-from pennyworth.wire import translate
-from pennyworth.wire.dialects import CODECS
-from pennyworth.wire.rendering import rendered
-from pennyworth.wire.translate import CannotSayError, StreamTranslator
+from pennyworth.wire.translate import StreamTranslator
 
 AskAgain = Callable[[Passage, Flight], Flight | None]
 """A follower's second chance: another flight to join, if this one failed before it gave anything."""
@@ -135,10 +132,8 @@ class Relay:
         """A leader was settled by its flight; whoever shared the call pays nothing."""
         self._p.answering = flight.target or self._p.target
         if self._p.receipt is None:
-            gave = trouble.gives(outcome)
-            served: Served = "coalesced" if gave else "none"
-            fed = flight.fed and self._p.request.stream  # who waits for a whole reply has been given nothing yet
-            status = 200 if fed else outcome.status if gave else trouble.status_of(outcome)
+            served: Served = "coalesced" if gives(self._p, flight, outcome) else "none"
+            status = status_for(self._p, flight, outcome)
             self._books.settle(self._p, served=served, ending=outcome.ending, status=status, usage=flight.usage)
 
     def _last(self, flight: Flight) -> bytes:
@@ -164,47 +159,3 @@ class Relay:
         head = heads.of_whole(self._p, self._p.receipt, flight.headers, outcome)
         status, body = all_at_once(self._p, outcome)
         return Reply(status, head, body)
-
-
-def blocks_for(p: Passage, flight: Flight) -> list[bytes]:
-    """The provider's events, with the usage that this caller wants or that a translation needs."""
-    whole = p.request.wants_usage or flight.codec.name != p.request.dialect
-    return flight.blocks if whole else flight.bare
-
-
-def translator(p: Passage, flight: Flight) -> StreamTranslator:
-    return StreamTranslator(flight.codec.name, p.request.dialect, usage=p.request.wants_usage)
-
-
-def all_events(p: Passage, flight: Flight) -> bytes:
-    """A whole stream as this caller is given it."""
-    events = b"".join(blocks_for(p, flight))
-    if flight.codec.name == p.request.dialect:
-        return events
-    into = translator(p, flight)
-    said = into.feed(events)
-    return said + into.finish() if flight.outcome is not None and flight.outcome.whole else said
-
-
-def all_at_once(p: Passage, outcome: Outcome) -> tuple[int, bytes]:
-    """Status and body of a reply of which nothing has been given, in the form that was asked for."""
-    request, into = p.request, CODECS[p.request.dialect]
-    same = outcome.dialect == request.dialect
-    if not trouble.gives(outcome):
-        told = trouble.explain(outcome, p.answering)
-        if told.body:
-            return told.status, told.body if same else translate.error_as(told.body, told.status, request.dialect)
-        return told.status, into.problem(told.status, told.message, code=told.code)
-    if outcome.ending in ("cut", "error") and not outcome.streamed and same:
-        return outcome.status, outcome.raw  # odd, but whole: what the provider said is what he gets
-    try:
-        return 200, rendered(request, outcome.raw, streamed=outcome.streamed, origin=outcome.dialect)
-    except CannotSayError as error:
-        message = f"{p.answering.name} gave a reply that {request.dialect} has no words for: {error.what}."
-        return 502, into.problem(502, message, code="cannot_translate")
-
-
-def cut_off(p: Passage, outcome: Outcome) -> bytes:
-    """The event that ends a stream which broke off."""
-    told = trouble.explain(outcome, p.answering)
-    return CODECS[p.request.dialect].problem_event(told.status, told.message, code=told.code)

@@ -10,6 +10,7 @@ from typing import Any
 import httptools
 
 from pennyworth.simulation.hearing import hear
+from pennyworth.simulation.hearing_messages import hear_message
 from pennyworth.simulation.history import Asked, Heard, History
 from pennyworth.simulation.network import Network
 from pennyworth.simulation.weather import Weather
@@ -18,6 +19,7 @@ from pennyworth.simulation.wishes import Wish
 
 GATEWAY = "gateway.sim"
 PATIENCE_S = 400.0
+_PATHS = {"chat": "/v1/chat/completions", "messages": "/v1/messages"}
 _AGAIN = frozenset((408, 409, 429, 500, 502, 503, 504, 529))
 
 
@@ -186,15 +188,19 @@ class Client:
         asked.alive = self._gateway() == asked.process
         if line.status == 200:
             events = line.headers.get("content-type", "").startswith("text/event-stream")
-            choices = asked.wish.question.wordings[0].get("n", 1)
-            asked.heard = hear(b"".join(line.body), events=events, whole=line.whole, choices=choices)
+            body = b"".join(line.body)
+            if asked.wish.door == "messages":
+                asked.heard = hear_message(body, events=events, whole=line.whole)
+            else:
+                choices = asked.wish.question.wordings[0].get("n", 1)
+                asked.heard = hear(body, events=events, whole=line.whole, choices=choices)
         else:
             asked.heard = Heard(error=str(line.status))
 
 
 def _head(wish: Wish) -> bytes:
     lines = [
-        "POST /v1/chat/completions HTTP/1.1",
+        f"POST {_PATHS[wish.door]} HTTP/1.1",
         f"host: {GATEWAY}",
         f"authorization: Bearer {wish.tenant.credential}",
         "content-type: application/json",

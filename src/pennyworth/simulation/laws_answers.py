@@ -84,7 +84,10 @@ def _right_question(asked: Asked, call: Call, receipt: Receipt | None, evidence:
     wordings = [{**fields, "model": call.model} for fields in wish.question.wordings]
     own = wordings[wish.wording]
     fields = own
-    if call.marked != expected_watermark(own, call.shown):
+    if call.marked == expected_watermark(twin := _translated(own), call.shown):
+        fields = twin
+    elif call.marked != expected_watermark(own, call.shown):
+        wordings += [_translated(typed) for typed in wordings]
         others = [typed for typed in wordings if expected_watermark(typed, call.shown) == call.marked]
         if not others:
             yield Broken("right question", wish.number, f"{call.id} answers {call.fields}, asked was {own}")
@@ -97,6 +100,14 @@ def _right_question(asked: Asked, call: Call, receipt: Receipt | None, evidence:
             yield Broken(
                 "whole answer", wish.number, f"{call.id} ({call.fault or 'no fault'}), choice {index}: {wrong}"
             )
+
+
+def _translated(fields: dict[str, Any]) -> dict[str, Any]:
+    """The same question as it reaches a provider that speaks chat from a caller who does not."""
+    twin = dict(fields)
+    if "max_tokens" in twin:
+        twin["max_completion_tokens"] = twin.pop("max_tokens")
+    return twin
 
 
 def _says(receipt: Receipt | None, at: tuple[str, str]) -> bool:

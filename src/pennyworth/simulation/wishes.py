@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -22,6 +22,9 @@ _PARAMETERS: tuple[dict[str, Any], ...] = (
     {"seed": 8},
     {"max_tokens": 6},
     {"max_tokens": 400},
+    {"max_tokens": 300, "temperature": 0},
+    {"max_tokens": 300, "temperature": 0.7},
+    {"max_tokens": 300, "stop": ["\n"]},
     {"n": 2},
     {"stop": ["\n"]},
     {"logit_bias": {"50256": -100}},
@@ -40,6 +43,9 @@ _BEFORE: tuple[list[dict[str, str]], ...] = (
 MOMENT = "right now"
 """A question that says so is never kept, by the lifetimes of the scene."""
 
+_PORTABLE = frozenset(("model", "messages", "max_tokens", "temperature", "stop"))
+"""What Messages has words for as well."""
+
 _FAMILY = 6
 _HERD = 0.5
 _LONG = "The following is known. " * 220
@@ -53,6 +59,11 @@ class Question(msgspec.Struct, frozen=True):
     wordings: tuple[dict[str, Any], ...]
 
     @property
+    def portable(self) -> bool:
+        """It can be asked in Messages, too, which has to name a cap."""
+        return _PORTABLE.issuperset(self.wordings[0]) and "max_tokens" in self.wordings[0]
+
+    @property
     def sampled(self) -> bool:
         return bool(self.wordings[0].get("temperature"))
 
@@ -61,7 +72,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """One request to be sent, and how its client behaves.
 
     Attributes:
-        wording: which of the question's. ``tag``: on its receipt, where it is not "".
+        door: the dialect it is asked in. ``wording``: which of the question's. ``tag``: on its receipt, where it is not "".
         leaves_after_s: the client goes so long after sending; negative = it waits for the end.
         slow: it does not read for a while now and then. ``half``: it goes before its body is out.
     """
@@ -69,6 +80,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     tenant: Tenant
     question: Question
+    door: Literal["chat", "messages"]
     wording: int
     stream: bool
     wants_usage: bool
@@ -136,13 +148,15 @@ class Wishes:
             tenant = chance.choice(self._tenants)
         self._asked = tenant, question
         wording = 0 if draw() < 0.85 else chance.randrange(len(question.wordings))
+        door: Literal["chat", "messages"] = "messages" if question.portable and draw() < 0.5 else "chat"
         stream = draw() < 0.45
-        wants_usage = stream and draw() < 0.4
+        wants_usage = stream and (door == "messages" or draw() < 0.4)
         half = draw() < busy * 0.1
         return Wish(
             number=self._number,
             tenant=tenant,
             question=question,
+            door=door,
             wording=wording,
             stream=stream,
             wants_usage=wants_usage,
@@ -151,17 +165,18 @@ class Wishes:
             leaves_after_s=draw() ** 3 * 0.5 if draw() < busy * 0.5 else -1.0,
             slow=draw() < busy * 0.3,
             half=half,
-            body=self._body(tenant, question.number, wording, stream, wants_usage, chance.randrange(3)),
+            body=self._body(tenant, question.number, door, wording, stream, wants_usage, chance.randrange(3)),
         )
 
     def _written(
-        self, tenant: Tenant, question: int, wording: int, stream: bool, wants_usage: bool, style: int
+        self, tenant: Tenant, question: int, door: str, wording: int, stream: bool, wants_usage: bool, style: int
     ) -> bytes:
         """One question in one of the ways in which libraries write JSON."""
-        fields = {**self._questions[question].wordings[wording], "user": tenant.name}
+        fields = self._questions[question].wordings[wording]
+        fields = {**fields, "user": tenant.name} if door == "chat" else _in_messages(fields, tenant.name)
         if stream:
             fields["stream"] = True
-        if wants_usage:
+        if wants_usage and door == "chat":
             fields["stream_options"] = {"include_usage": True}
         match style:
             case 0:
@@ -170,3 +185,14 @@ class Wishes:
                 return json.dumps(fields).encode()
             case _:
                 return json.dumps(dict(reversed(fields.items())), indent=1, ensure_ascii=False).encode()
+
+
+def _in_messages(fields: dict[str, Any], tenant: str) -> dict[str, Any]:
+    """A portable question as Anthropic Messages asks it."""
+    turns = fields["messages"]
+    said = {name: value for name, value in fields.items() if name not in ("messages", "stop")}
+    if turns[0]["role"] == "system":
+        said["system"], turns = turns[0]["content"], turns[1:]
+    if "stop" in fields:
+        said["stop_sequences"] = fields["stop"]
+    return {**said, "messages": turns, "metadata": {"user_id": tenant}}

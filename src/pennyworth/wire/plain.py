@@ -148,7 +148,9 @@ def _turn(turn: Turn, *, first: bool) -> Turn:
     if words or turn.role == "other" or (turn.role == "system" and not first) or not turn.parts:
         raise _NotPlainError
     parts = tuple([_part(part) for part in turn.parts])
-    if any([_PLACES[turn.role][left.__class__] > _PLACES[turn.role][right.__class__] for left, right in pairwise(parts)]):
+    if any(
+        [_PLACES[turn.role][left.__class__] > _PLACES[turn.role][right.__class__] for left, right in pairwise(parts)]
+    ):
         raise _NotPlainError
     return Turn(role=turn.role, parts=parts)
 

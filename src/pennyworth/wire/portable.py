@@ -100,4 +100,3 @@ class _Sieve:
             else:
                 kept.append(self.node(tool))
         return tuple(kept)
-

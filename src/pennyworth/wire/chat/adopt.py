@@ -73,7 +73,9 @@ def _result(result: ToolResult, losses: Losses) -> ToolResult:
     kept = []
     for part in result.parts:
         if isinstance(part, Image | Document):
-            losses.cannot(f"{part.at}.{part.__class__.__name__.lower()}", part.media_type, "a tool's result is text there")
+            losses.cannot(
+                f"{part.at}.{part.__class__.__name__.lower()}", part.media_type, "a tool's result is text there"
+            )
         else:
             kept.append(part)
     return msgspec.structs.replace(result, parts=tuple(kept), is_error=None)

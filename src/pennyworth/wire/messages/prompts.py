@@ -128,7 +128,9 @@ def _choice_in(prompt: Prompt) -> dict[str, Any] | None:
     """One tool at a time has to be said within a choice."""
     choice = prompt.choice
     if choice is None:
-        return {"type": "auto", "disable_parallel_tool_use": True} if prompt.parallel is False and prompt.tools else None
+        return (
+            {"type": "auto", "disable_parallel_tool_use": True} if prompt.parallel is False and prompt.tools else None
+        )
     out: dict[str, Any] = {"type": _WORDS[choice.mode]}
     if choice.mode == "named":
         out["name"] = choice.name

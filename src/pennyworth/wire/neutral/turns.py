@@ -41,7 +41,9 @@ def check_order(turn: Turn, losses: Losses) -> None:
     for part in turn.parts:
         place = _ORDER.get(part.__class__, 1)
         if place < last:
-            losses.cannot(f"{part.at}.{_word(part)}", _shown(part), "there, an assistant thinks, speaks, then calls tools")
+            losses.cannot(
+                f"{part.at}.{_word(part)}", _shown(part), "there, an assistant thinks, speaks, then calls tools"
+            )
         last = place
 
 

@@ -195,7 +195,7 @@ def _part_of(part: Any, at: str) -> Part:
             return Text(text=text, at=at, extra=rest, spelled=(kind,))
         case "refusal" if (text := taken(rest, "refusal", str)) is not None:
             return Refusal(text=text, at=at, extra=rest)
-        case "input_image" if (url := taken(rest, "image_url", str)):
+        case "input_image" if url := taken(rest, "image_url", str):
             return _image_of(rest, url, at)
         case "input_file":
             return _file_of(rest, at) or Opaque(value=part, kind=kind, at=at)

@@ -164,7 +164,11 @@ def _tool_of(tool: Any, at: str) -> Tool | Opaque:
     name = taken(rest, "name", str)
     if kind != "function" or name is None:
         return Opaque(value=tool, kind=kind if isinstance(kind, str) else "tools", at=at)
-    description, schema, strict = taken(rest, "description", str), taken(rest, "parameters", dict), taken(rest, "strict", bool)
+    description, schema, strict = (
+        taken(rest, "description", str),
+        taken(rest, "parameters", dict),
+        taken(rest, "strict", bool),
+    )
     return Tool(name=name, description=description, schema=schema, strict=strict, at=at, extra=rest)
 
 
