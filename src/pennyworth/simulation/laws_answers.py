@@ -11,6 +11,7 @@ from pennyworth.sandbox.watermark import check_answer, expected_watermark
 from pennyworth.simulation.history import Asked, Call
 from pennyworth.simulation.laws import Broken, Evidence
 from pennyworth.simulation.scene import STALE_S
+from pennyworth.simulation.wishes import in_messages
 
 _HITS = ("exact", "normalised", "stale")
 _ODD = ("malformed", "endless", "tool_calls")
@@ -83,11 +84,11 @@ def _right_question(asked: Asked, call: Call, receipt: Receipt | None, evidence:
         )
     wordings = [{**fields, "model": call.model} for fields in wish.question.wordings]
     own = wordings[wish.wording]
-    fields = own
-    if call.marked == expected_watermark(twin := _translated(own), call.shown):
-        fields = twin
-    elif call.marked != expected_watermark(own, call.shown):
-        wordings += [_translated(typed) for typed in wordings]
+    said = [own, *_elsewhere(own)]
+    if same := [fields for fields in said if expected_watermark(fields, call.shown) == call.marked]:
+        fields = same[0]
+    else:
+        wordings += [twin for typed in wordings for twin in _elsewhere(typed)]
         others = [typed for typed in wordings if expected_watermark(typed, call.shown) == call.marked]
         if not others:
             yield Broken("right question", wish.number, f"{call.id} answers {call.fields}, asked was {own}")
@@ -102,12 +103,12 @@ def _right_question(asked: Asked, call: Call, receipt: Receipt | None, evidence:
             )
 
 
-def _translated(fields: dict[str, Any]) -> dict[str, Any]:
-    """The same question as it reaches a provider that speaks chat from a caller who does not."""
-    twin = dict(fields)
-    if "max_tokens" in twin:
-        twin["max_completion_tokens"] = twin.pop("max_tokens")
-    return twin
+def _elsewhere(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    """The same question as it may reach a provider from somebody who asks in another dialect, translated or not."""
+    if "max_tokens" not in fields:
+        return []
+    renamed = {("max_completion_tokens" if name == "max_tokens" else name): value for name, value in fields.items()}
+    return [renamed, in_messages(fields, "")]
 
 
 def _says(receipt: Receipt | None, at: tuple[str, str]) -> bool:
@@ -119,8 +120,14 @@ def _says(receipt: Receipt | None, at: tuple[str, str]) -> bool:
 
 def _wrong(asked: Asked, text: str, fields: dict[str, Any], call: Call, index: int) -> str | None:
     heard = asked.heard
+    finish = heard.finishes[index]
+    if heard.complete and finish in (
+        "refusal",
+        "content_filter",
+    ):  # said across dialects of a whole refusal, and of an answer that a filter has cut off
+        finish = "stop" if " [end:" in text else "content_filter"
     if heard.complete:
-        return check_answer(text, fields, call.shown, choice=index, finish=heard.finishes[index])
+        return check_answer(text, fields, call.shown, choice=index, finish=finish)
     if len(text) < 40 or call.fault in _ODD:  # the mark is cut, or the provider itself says no whole answer
         return None
     return check_answer(text, fields, call.shown, choice=index) and check_answer(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pennyworth.outcome import Kept, Receipt
 from pennyworth.sandbox.watermark import check_answer
 from pennyworth.simulation.hearing import hear
+from pennyworth.simulation.hearing_messages import hear_message
 from pennyworth.simulation.history import Asked
 from pennyworth.simulation.laws import Broken, Evidence
 from pennyworth.simulation.wishes import MOMENT
@@ -95,7 +96,10 @@ def kept_answers(evidence: Evidence) -> Iterator[Broken]:
 
 def _unfit(kept: Kept, evidence: Evidence) -> str:
     answer = kept.answer
-    heard = hear(answer.raw, events=answer.streamed, whole=True, choices=128)
+    if answer.dialect == "messages":
+        heard = hear_message(answer.raw, events=answer.streamed, whole=True)
+    else:
+        heard = hear(answer.raw, events=answer.streamed, whole=True, choices=128)
     call = evidence.call_of(heard.id)
     if call is None:
         return f"no provider ever gave {heard.id!r}"

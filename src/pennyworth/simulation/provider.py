@@ -15,6 +15,7 @@ from pennyworth.sandbox.provider import Job, Provider, settle, settle_refused
 from pennyworth.sandbox.settings import Settings
 from pennyworth.sandbox.status import body_of, retry_after_of
 from pennyworth.sandbox.watermark import expected_watermark
+from pennyworth.sandbox.wires import CHAT, MESSAGES, Wire
 from pennyworth.simulation.delivering import Parcel, pack
 from pennyworth.simulation.history import Call, History
 from pennyworth.simulation.scene import Scene
@@ -47,11 +48,11 @@ class SimulatedProvider:
     def line(self) -> ProviderLine:
         return ProviderLine(self)
 
-    def take(self, body: bytes, credential: str) -> tuple[Job, Call] | RefusedError:
+    def take(self, body: bytes, credential: str, wire: Wire) -> tuple[Job, Call] | RefusedError:
         """Reads a request and notes that it came."""
         request_id = self.sandbox.next_id()
         try:
-            job = self.sandbox.take(body, credential, request_id)
+            job = self.sandbox.take(body, credential, request_id, wire)
         except RefusedError as refused:
             call = self._note(request_id, msgspec.json.decode(body), credential, "refused")
             call.line = settle_refused(self.sandbox.bill, request_id, credential, refused.status)
@@ -71,7 +72,7 @@ class SimulatedProvider:
             model=str(fields.get("model")),
             shown=credential.removeprefix("Bearer "),
             marked=expected_watermark(fields, credential),
-            tenant=str(fields.get("user")),
+            tenant=str(fields.get("user") or fields.get("metadata", {}).get("user_id")),
             fields=fields,
             arrived_s=asyncio.get_running_loop().time(),
             arrived_wall_s=self.wall_s(),
@@ -91,6 +92,7 @@ class ProviderLine(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._credential = ""
+        self._wire = CHAT
         self._body: list[bytes] = []
         self._gone = False
         self._full = False
@@ -131,6 +133,9 @@ class ProviderLine(asyncio.Protocol):
         self._body = []
         self._credential = ""
 
+    def on_url(self, url: bytes) -> None:
+        self._wire = MESSAGES if url.endswith(b"/messages") else CHAT
+
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"authorization":
             self._credential = value.decode()
@@ -139,7 +144,7 @@ class ProviderLine(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        taken = self._provider.take(b"".join(self._body), self._credential)
+        taken = self._provider.take(b"".join(self._body), self._credential, self._wire)
         if isinstance(taken, RefusedError):
             self._respond(taken.status, taken.body, "")
             return

@@ -8,6 +8,7 @@ from random import Random
 import msgspec
 
 from pennyworth.plan import Lifetime, Limits, ModelSpec, Persistence, Plan, Provider, Route
+from pennyworth.request import Dialect
 from pennyworth.sandbox.bill import random_prices
 from pennyworth.secret import Secret
 from pennyworth.simulation.people import People, Tenant, forwarded, with_keys
@@ -17,6 +18,7 @@ MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "assistant", "gpt-4.1-nano")
 _AT = {"gpt-4o-mini": "alpha", "gpt-4o": "alpha", "gpt-4.1-mini": "beta", "assistant": "alpha", "gpt-4.1-nano": "beta"}
 _CALLED = {"assistant": "gpt-4.1"}
 PROVIDERS = ("alpha", "beta")
+_SPOKEN: Mapping[str, tuple[Dialect, ...]] = {"alpha": ("chat",), "beta": ("chat", "messages")}
 
 LIFE_S = 3600.0
 STALE_S = 3600.0
@@ -92,6 +94,7 @@ def _provider(name: str, forwards: bool, at_once: int) -> Provider:
         idle_s=8.0,
         total_s=12.0,
         persistence=Persistence(rest_s=1.0, trip_after=5, max_concurrency=at_once, wait_s=10.0),
+        dialects=_SPOKEN[name],
         simulated=True,
     )
 

@@ -173,7 +173,7 @@ class Wishes:
     ) -> bytes:
         """One question in one of the ways in which libraries write JSON."""
         fields = self._questions[question].wordings[wording]
-        fields = {**fields, "user": tenant.name} if door == "chat" else _in_messages(fields, tenant.name)
+        fields = {**fields, "user": tenant.name} if door == "chat" else in_messages(fields, tenant.name)
         if stream:
             fields["stream"] = True
         if wants_usage and door == "chat":
@@ -187,7 +187,7 @@ class Wishes:
                 return json.dumps(dict(reversed(fields.items())), indent=1, ensure_ascii=False).encode()
 
 
-def _in_messages(fields: dict[str, Any], tenant: str) -> dict[str, Any]:
+def in_messages(fields: dict[str, Any], tenant: str) -> dict[str, Any]:
     """A portable question as Anthropic Messages asks it."""
     turns = fields["messages"]
     said = {name: value for name, value in fields.items() if name not in ("messages", "stop")}
