@@ -15,12 +15,12 @@ import timeit
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from pennyworth.decide.key import Keyring
+from pennyworth.decide.key import Keyring, Question
 from pennyworth.outcome import Outcome
 from pennyworth.plan import Provider, Target
 from pennyworth.request import Caller, Dialect
 from pennyworth.testing.chat_bytes import chat_events, chat_json
-from pennyworth.wire import chat, edits, json_tree
+from pennyworth.wire import chat, edits, json_tree, messages
 from pennyworth.wire.chat import replay
 from pennyworth.wire.chat.recorder import ChatRecorder
 from pennyworth.wire.sse import EventSplitter
@@ -53,6 +53,36 @@ CALLER = Caller("a")
 EVENTS = chat_events(["word "] * 19, usage=(60, 19))
 STREAM = b"".join(EVENTS)
 BODY = chat_json("word " * 19, usage=(60, 19))
+MESSAGE = json.dumps(
+    {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-sonnet-5",
+        "content": [{"type": "text", "text": "word " * 19}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": {"input_tokens": 60, "output_tokens": 19},
+    }
+).encode()
+
+
+def anthropic_events(pieces: int) -> list[bytes]:
+    """A stream of Messages with so many pieces of text."""
+    first, *rest = EventSplitter().feed(messages.as_events(MESSAGE, streamed=False, usage=True))
+    delta = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "word "}}
+    piece = b"event: content_block_delta\ndata: " + json.dumps(delta).encode() + b"\n\n"
+    return [first, rest[0], *[piece] * pieces, *rest[2:]]
+
+
+ANTHROPIC = anthropic_events(19)
+
+
+def record_messages(events: list[bytes]) -> Outcome:
+    recorder = messages.recorder()
+    for event in events:
+        recorder.feed_all([event])
+    return recorder.outcome(status=200, raw=b"".join(events), streamed=True, ended=True, expected=1)
 
 
 def record(events: list[bytes]) -> Outcome:
@@ -98,12 +128,13 @@ def cases() -> Iterator[tuple[str, Callable[[], object]]]:
     target = Target(provider=Provider(name="openai", base_url="https://api.openai.com/v1"), model="gpt-4o-mini")
     request = chat.read_request(COMPACT, HEADERS, CALLER, vary=VARY)
     streamed = chat.read_request(COMPACT[:-1] + b',"stream":true}', HEADERS, CALLER, vary=VARY)
+    asked = Question("chat", request.fields, request.fields)
     yield f"parse, {len(COMPACT)} bytes, compact (SDKs)", partial(json_tree.parse, COMPACT)
     yield f"parse, {len(SPACED)} bytes, with spaces", partial(json_tree.parse, SPACED)
     yield f"parse, {len(ESCAPED)} bytes, with escapes", partial(json_tree.parse, ESCAPED)
     yield f"parse, {len(LONG)} bytes, compact", partial(json_tree.parse, LONG)
     yield "read_request (parse and checks)", partial(chat.read_request, COMPACT, HEADERS, CALLER, vary=VARY)
-    yield "keys", partial(Keyring(b"s" * 32).keys, request, request.fields, target, "default", 0)
+    yield "keys", partial(Keyring(b"s" * 32).keys, request, asked, target, "default", 0)
     yield "ask for a stream's usage", lambda: edits.apply(streamed.body, chat.edits(streamed), ())
     yield f"split {len(EVENTS)} events, one a read", partial(split, EVENTS)
     yield f"record {len(EVENTS)} events", partial(record, EVENTS)
@@ -111,6 +142,10 @@ def cases() -> Iterator[tuple[str, Callable[[], object]]]:
     for origin, into in WAYS:
         yield f"say a piece of text, {origin} to {into}", partial(begun(origin, into).feed, text_event(origin))
     yield "replay JSON as events", partial(replay.as_events, BODY, streamed=False, usage=True)
+    yield f"Messages: record {len(ANTHROPIC)} events", partial(record_messages, ANTHROPIC)
+    yield "Messages: replay JSON as events", partial(messages.as_events, MESSAGE, streamed=False, usage=True)
+    stream = b"".join(ANTHROPIC)
+    yield f"Messages: replay {len(ANTHROPIC)} events as JSON", partial(messages.as_json, stream, streamed=True)
     yield f"replay {len(EVENTS)} events as JSON", partial(replay.as_json, STREAM, streamed=True)
 
 
