@@ -15,14 +15,17 @@ import timeit
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from pennyworth.decide.key import Keyring, Question
+from pennyworth.decide.key import Keyring
+from pennyworth.engine.questions import question_of
 from pennyworth.outcome import Outcome
-from pennyworth.plan import Provider, Target
+from pennyworth.plan import CacheSpec, Provider, Target
 from pennyworth.request import Caller, Dialect
 from pennyworth.testing.chat_bytes import chat_events, chat_json
-from pennyworth.wire import chat, edits, json_tree, messages
+from pennyworth.testing.responses_bytes import message_item, response_events, response_json
+from pennyworth.wire import chat, edits, json_tree, messages, responses
 from pennyworth.wire.chat import replay
 from pennyworth.wire.chat.recorder import ChatRecorder
+from pennyworth.wire.codec import Codec
 from pennyworth.wire.sse import EventSplitter
 from pennyworth.wire.translate import StreamTranslator
 
@@ -85,10 +88,22 @@ def record_messages(events: list[bytes]) -> Outcome:
     return recorder.outcome(status=200, raw=b"".join(events), streamed=True, ended=True, expected=1)
 
 
+HUNDRED = chat_events(["word "] * 100, usage=(60, 100))
+RESPONDED = response_events(["word "] * 100)
+RESPONSE = response_json(message_item("word " * 100))
+
+
 def record(events: list[bytes]) -> Outcome:
     recorder = ChatRecorder()
     for event in events:
         recorder.feed(event)
+    return recorder.outcome(status=200, raw=STREAM, streamed=True, ended=True, expected=1)
+
+
+def record_all(codec: Codec, events: list[bytes]) -> Outcome:
+    """As the engine does it, whole reads at once."""
+    recorder = codec.recorder()
+    recorder.feed_all(events)
     return recorder.outcome(status=200, raw=STREAM, streamed=True, ended=True, expected=1)
 
 
@@ -128,13 +143,12 @@ def cases() -> Iterator[tuple[str, Callable[[], object]]]:
     target = Target(provider=Provider(name="openai", base_url="https://api.openai.com/v1"), model="gpt-4o-mini")
     request = chat.read_request(COMPACT, HEADERS, CALLER, vary=VARY)
     streamed = chat.read_request(COMPACT[:-1] + b',"stream":true}', HEADERS, CALLER, vary=VARY)
-    asked = Question("chat", request.fields, request.fields)
     yield f"parse, {len(COMPACT)} bytes, compact (SDKs)", partial(json_tree.parse, COMPACT)
     yield f"parse, {len(SPACED)} bytes, with spaces", partial(json_tree.parse, SPACED)
     yield f"parse, {len(ESCAPED)} bytes, with escapes", partial(json_tree.parse, ESCAPED)
     yield f"parse, {len(LONG)} bytes, compact", partial(json_tree.parse, LONG)
     yield "read_request (parse and checks)", partial(chat.read_request, COMPACT, HEADERS, CALLER, vary=VARY)
-    yield "keys", partial(Keyring(b"s" * 32).keys, request, asked, target, "default", 0)
+    yield "keys", partial(Keyring(b"s" * 32).keys, request, question_of(request, CacheSpec()), target, "default", 0)
     yield "ask for a stream's usage", lambda: edits.apply(streamed.body, chat.edits(streamed), ())
     yield f"split {len(EVENTS)} events, one a read", partial(split, EVENTS)
     yield f"record {len(EVENTS)} events", partial(record, EVENTS)
@@ -147,6 +161,13 @@ def cases() -> Iterator[tuple[str, Callable[[], object]]]:
     stream = b"".join(ANTHROPIC)
     yield f"Messages: replay {len(ANTHROPIC)} events as JSON", partial(messages.as_json, stream, streamed=True)
     yield f"replay {len(EVENTS)} events as JSON", partial(replay.as_json, STREAM, streamed=True)
+    yield f"record {len(HUNDRED)} events at once", partial(record_all, chat, HUNDRED)
+    yield f"responses: record {len(RESPONDED)} events at once", partial(record_all, responses, RESPONDED)
+    yield "responses: replay JSON as events", partial(responses.as_events, RESPONSE, streamed=False, usage=True)
+    yield (
+        f"responses: replay {len(RESPONDED)} events as JSON",
+        partial(responses.as_json, b"".join(RESPONDED), streamed=True),
+    )
 
 
 def measure(run: Callable[[], object]) -> tuple[float, float]:

@@ -153,3 +153,54 @@ def test_numbers_that_remember_how_they_were_written_can_be_counted() -> None:
         b'{"messages":[{"role":"user","content":"x"}],"tools":[{"type":"function","x":0.50,"y":1e9,"z":null}]}'
     )
     assert estimate_request(tree.fields) > 26
+
+
+# Responses.
+
+
+def test_a_response_is_counted_like_the_chat_that_asks_the_same() -> None:
+    turns = [{"role": "user", "content": "What is money?"}, {"role": "assistant", "content": "A claim."}]
+    system = {"role": "system", "content": "Be kind and brief."}
+    chat = estimate_request({"messages": [system, *turns]})
+    assert estimate_request({"instructions": system["content"], "input": turns}) == chat
+    parts = [{"role": turn["role"], "content": [{"type": "input_text", "text": turn["content"]}]} for turn in turns]
+    assert estimate_request({"instructions": system["content"], "input": parts}) == chat
+    assert estimate_request({"input": "hi"}) == estimate_request({"messages": [{"role": "user", "content": "hi"}]})
+
+
+def test_names_of_items_and_what_is_encrypted_are_no_text() -> None:
+    plain = [{"type": "message", "role": "user", "content": "hello"}, {"type": "reasoning", "summary": []}]
+    named = [
+        {**plain[0], "id": "msg_" + "9" * 60, "status": "completed"},
+        {**plain[1], "encrypted_content": "gAAA" * 99},
+    ]
+    assert estimate_request({"input": plain}) == estimate_request({"input": named})
+
+
+def test_calls_results_pictures_tools_and_a_shape_for_the_reply_are_counted() -> None:
+    said: list[dict[str, Any]] = [{"role": "user", "content": "hello"}]
+    least = estimate_request({"input": said})
+    call = {"type": "function_call", "name": "weather", "arguments": '{"city":"Paris"}', "call_id": "c"}
+    result = {"type": "function_call_output", "call_id": "c", "output": "It is twenty-one degrees and sunny."}
+    pictures = [
+        [{"role": "user", "content": [{"type": "input_image", "image_url": "data:,", "detail": detail}]}]
+        for detail in ("low", "auto")
+    ]
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    more = [
+        {"input": [*said, call]},
+        {"input": [*said, result]},
+        {"input": [*said, {**result, "output": [{"type": "input_text", "text": result["output"]}]}]},
+        {"input": said, "tools": [{"type": "function", "name": "f", "parameters": schema}]},
+        {"input": said, "text": {"format": {"type": "json_schema", "name": "x", "schema": schema}}},
+    ]
+    assert all(estimate_request(body) > least for body in more)
+    low, full = (estimate_request({"input": picture}) for picture in pictures)
+    assert 85 <= low < 100 < full
+
+
+@given(
+    st.recursive(st.one_of(st.none(), st.integers(), st.text(max_size=4)), lambda inner: st.lists(inner, max_size=3))
+)
+def test_any_input_has_an_estimate(said: Any) -> None:
+    assert estimate_request({"input": said, "instructions": said, "text": said}) >= 0

@@ -11,6 +11,7 @@ from pennyworth.decide import worst
 from pennyworth.decide.tariff import tariff
 from pennyworth.money import Price, Rate, Tier, Usage
 from pennyworth.request import Caller
+from pennyworth.wire import responses
 from pennyworth.wire.chat.request import read_request
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -84,3 +85,27 @@ def test_no_usage_within_the_bound_costs_more(price, into, out, for_an_hour, dat
 )
 def test_output_is_bounded_by_the_callers_cap_for_each_choice_or_assumed(fields, out):
     assert worst.bound(request(**fields)).out == out
+
+
+def response(**fields):
+    body = {"model": "m", "input": "hi", **fields}
+    return responses.read_request(json.dumps(body, ensure_ascii=False).encode(), {}, Caller("s"))
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=5), TEXTS, st.booleans())
+def test_the_bound_on_a_response_is_no_less_than_the_bytes_of_all_its_texts(texts, tool, escaped):
+    body = {
+        "model": "m",
+        "instructions": texts[0],
+        "input": [{"role": "user", "content": [{"type": "input_text", "text": text}]} for text in texts],
+        "tools": [{"type": "function", "name": "f", "description": tool}],
+    }
+    asked = responses.read_request(json.dumps(body, ensure_ascii=escaped).encode(), {}, Caller("s"))
+    assert worst.bound(asked).into >= sum(len(text.encode()) for text in [*texts, texts[0], tool]) + 16 * len(texts)
+
+
+def test_each_dialect_has_a_cap_of_its_own_and_heeds_no_other():
+    assert worst.bound(response(max_output_tokens=100)).out == 100
+    assert worst.bound(response(max_tokens=1, max_completion_tokens=1)).out == worst.ASSUMED_OUTPUT
+    assert worst.bound(request(max_output_tokens=1)).out == worst.ASSUMED_OUTPUT
+    assert worst.about(response(max_output_tokens=100)) == len(response(max_output_tokens=100).body) // 4 + 100

@@ -52,6 +52,11 @@ class SDK:
         self._provider = provider
         self._client = OpenAI(base_url=provider.url + "/v1", api_key="none", max_retries=0, timeout=10)
 
+    def asking(self, raw: bytes, status: int = 200) -> OpenAI:
+        """The client, whose next question is answered by these bytes."""
+        self._provider.gives(raw, status)
+        return self._client
+
     def completion(self, raw: bytes, status: int = 200) -> ChatCompletion:
         self._provider.gives(raw, status)
         return self._client.chat.completions.create(**ASK)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from pennyworth.decide import beyond, beyond_messages
+from pennyworth.decide import beyond, beyond_messages, beyond_responses
 from pennyworth.decide.model_names import other_model
 from pennyworth.outcome import Outcome
 from pennyworth.plan import CacheSpec, Route
@@ -44,7 +44,10 @@ _NO_STORE = Verdict(False, False, False, "Cache-Control: no-store", "directive")
 _SEARCHES = "model {} searches by itself"
 _KEPT = Keep(True, "kept")
 _CALLED = frozenset(("tool_calls", "function_call", "tool_use"))
-_BY_DIALECT: Mapping[str, Callable[[Mapping[str, Any]], str]] = {"messages": beyond_messages.in_body}
+_BY_DIALECT: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "messages": beyond_messages.in_body,
+    "responses": beyond_responses.in_body,
+}
 """What else to ask a body in a dialect whose turns are not in ``messages``, or not only."""
 _TERMINAL = _CALLED | {"stop", "eos", "eos_token", "end_turn", "stop_sequence", "complete"}
 _GOES_ON = frozenset(("pause_turn", "compaction"))

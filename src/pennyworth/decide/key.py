@@ -34,7 +34,19 @@ LEFT_OUT: Mapping[str, str] = {
 answers up, so each has a test."""
 
 
+SAID_BACK = frozenset(("metadata", "prompt_cache_key", "safety_identifier", "user"))
+"""A response repeats these of its request (OpenAI's reference, "The Response object"), so in that dialect they count:
+nobody is to read whose question it was that he has the answer of."""
+
+_LEFT_OUT = frozenset(LEFT_OUT)
+_LEFT_OUT_OF: Mapping[str, frozenset[str]] = {"responses": _LEFT_OUT - SAID_BACK}
+
 _WORDING = b"wording\0"
+
+
+def said_back(request: Request) -> bool:
+    """The reply names whose question it was, so its answer is for no other, in whatever dialect he asks."""
+    return request.dialect == "responses" and not SAID_BACK.isdisjoint(request.fields)
 
 
 class Question(NamedTuple):
@@ -72,8 +84,9 @@ class Keyring:
         vary = _vary(request) if question.form == NEUTRAL else request.vary
         head = (VERSION, question.form, request.model, target.name, target.revision, epoch, route, vary)
         fields, seal = question.normal, self._scope(request.caller.scope)
-        if not LEFT_OUT.keys().isdisjoint(fields):
-            fields = {name: value for name, value in fields.items() if name not in LEFT_OUT}
+        left_out = _LEFT_OUT_OF.get(question.form, _LEFT_OUT)
+        if not left_out.isdisjoint(fields):
+            fields = {name: value for name, value in fields.items() if name not in left_out}
         try:
             form = seal(canonical.encode(head) + canonical.encode(fields))
             same = question.normal is question.fields

@@ -40,6 +40,8 @@ _CLAUDE_THINKING, _CLAUDE_SCHEMA = 29, 150
 _SCHEMA_TEXT = 0.6
 _CLAUDE_IMAGE, _CLAUDE_PAGE = 1334, 2000
 """Anthropic's count for a 1000×1000 image, and about what a page of a PDF has (platform.claude.com)."""
+_NOT_SAID = frozenset(("role", "type", "id", "call_id", "status", "phase", "execution", "encrypted_content"))
+"""Strings of a turn that are not its text. What is encrypted has fewer tokens than letters; how many, nobody can tell."""
 _IMAGE, _SMALL_IMAGE, _MEDIA = 765, 85, 250
 """OpenAI's count for a 1024×1024 image, for ``detail: low``, and our guess for sound and files: their bytes are no text."""
 
@@ -54,23 +56,23 @@ def estimate_tokens(text: str) -> int:
 
 
 def estimate_request(fields: Mapping[str, Any]) -> int:
-    """Prompt tokens of a body with messages, OpenAI's or Anthropic's: the system prompt, the messages, what frames them,
-    tools, and a JSON schema for the reply."""
-    messages = fields.get("messages")
-    if not isinstance(messages, list):
+    """Prompt tokens of a body of chat completions, Anthropic's Messages or Responses: the system prompt, the turns, what
+    frames them, tools, and a JSON schema for the reply."""
+    turns = _turns(fields)
+    if turns is None:
         return 0
-    total = _PER_REQUEST + _PER_MESSAGE * len(messages)
+    total = _PER_REQUEST + _PER_MESSAGE * len(turns)
     texts: list[str] = []
-    for message in messages:
-        if isinstance(message, Mapping):
-            total += _message(message, texts)
+    for turn in turns:
+        if isinstance(turn, Mapping):
+            total += _message(turn, texts)
     if system := fields.get("system"):
         total += _message({"content": system}, texts)
     total += estimate_tokens("\n".join(texts))
     for name in ("tools", "functions"):
         if tools := fields.get(name):
             total += _tools(tools)
-    if isinstance(shape := fields.get("response_format"), Mapping) and "json_schema" in shape:
+    if (shape := _schema(fields)) is not None:
         total += round(estimate_tokens(_json(shape)) * _SCHEMA_TEXT)
     if isinstance(shape := fields.get("output_config"), Mapping) and "format" in shape:
         total += _CLAUDE_SCHEMA + round(estimate_tokens(_json(shape)) * _SCHEMA_TEXT)
@@ -104,14 +106,33 @@ def _weigh(text: str) -> float:
     return total
 
 
+def _turns(fields: Mapping[str, Any]) -> list[Any] | None:
+    """Messages; or in Responses the instructions and the items of the input."""
+    if isinstance(messages := fields.get("messages"), list):
+        return messages
+    said = fields.get("input")
+    turns = said if isinstance(said, list) else [{"content": said}] if isinstance(said, str) else []
+    instructions = fields.get("instructions")
+    return [{"content": instructions}, *turns] if isinstance(instructions, str) else turns or None
+
+
+def _schema(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Of a reply that is to be JSON of some shape: ``response_format``, in Responses ``text.format``."""
+    if isinstance(shape := fields.get("response_format"), Mapping) and "json_schema" in shape:
+        return shape
+    text = fields.get("text")
+    shape = text.get("format") if isinstance(text, Mapping) else None
+    return shape if isinstance(shape, Mapping) and "schema" in shape else None
+
+
 def _message(message: Mapping[str, Any], texts: list[str]) -> int:
     """Collects a message's texts; returns the tokens of what is not text."""
     media = 0
     for name, value in message.items():
         if isinstance(value, str):
-            if value and name != "role":
+            if value and name not in _NOT_SAID:
                 texts.append(value)
-        elif name == "content" and isinstance(value, list):
+        elif name in ("content", "output") and isinstance(value, list):
             for part in value:
                 media += _part(part, texts)
         elif name in ("tool_calls", "function_call"):
@@ -131,7 +152,8 @@ def _part(part: object, texts: list[str]) -> int:
     image = part.get("image_url")
     if image is None:
         return _MEDIA
-    return _SMALL_IMAGE if isinstance(image, Mapping) and image.get("detail") == "low" else _IMAGE
+    shown = image if isinstance(image, Mapping) else part
+    return _SMALL_IMAGE if shown.get("detail") == "low" else _IMAGE
 
 
 def _block(kind: str, block: Mapping[str, Any], texts: list[str]) -> int:

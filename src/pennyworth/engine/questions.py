@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pennyworth.decide import normalise
-from pennyworth.decide.key import NEUTRAL, Question
+from pennyworth.decide.key import NEUTRAL, Question, said_back
 from pennyworth.decide.spoken import CONVERSATIONS
 from pennyworth.plan import CacheSpec
 from pennyworth.request import Request
@@ -12,7 +12,7 @@ from pennyworth.wire.translate import plain_form
 
 def question_of(request: Request, spec: CacheSpec) -> Question:
     """Wordings can be told from their normal form where messages stand as in chat completions."""
-    plain = plain_form(request) if request.dialect in CONVERSATIONS else None
+    plain = plain_form(request) if request.dialect in CONVERSATIONS and not said_back(request) else None
     if plain is not None:
         return Question(NEUTRAL, plain, normalise.normalise_messages(plain, spec))
     fields = request.fields

@@ -55,8 +55,11 @@ def _check_input(fields: dict[str, Any]) -> None:
     said = fields.get("input")
     if said is None and fields.get("previous_response_id"):
         return
-    if isinstance(required(fields, "input", str | list, "a string or an array of objects"), str):
+    required(fields, "input", object, "anything")
+    if isinstance(said, str):
         return
+    if not isinstance(said, list):
+        raise invalid("input", "a string or an array of objects", said)
     if not said:
         raise RefusedError(400, "Invalid 'input': empty array.", code="empty_array", param="input")
     for place, item in enumerate(said):

@@ -69,7 +69,7 @@ def read_usage(raw: bytes) -> Usage | None:
         input_audio=into.audio_tokens or 0,
         output_audio=out.audio_tokens or 0,
     )
-    return usage if _plausible(usage) else None
+    return usage if plausible(usage) else None
 
 
 def reached_out(raw: bytes) -> bool:
@@ -99,7 +99,7 @@ def _whole(found: _Usage, from_cache: int) -> tuple[int, int]:
     return (into + gap, out) if gap == from_cache else (into, out + gap)
 
 
-def _plausible(usage: Usage) -> bool:
+def plausible(usage: Usage) -> bool:
     """Each part fits into its whole. Two parts may overlap: OpenRouter counts what it writes and reads in one go twice."""
     parts = (usage.cached, usage.cache_write, usage.reasoning, usage.input_audio, usage.output_audio)
     return (
