@@ -16,8 +16,12 @@ Body = dict[str, Any]
 
 marks = st.integers(0, 50).map(lambda n: f"mark {n}")
 names = st.sampled_from(("look", "find", "pay"))
-arguments = st.dictionaries(st.sampled_from(("a", "b")), marks | st.integers() | st.lists(marks, max_size=2), max_size=2)
-schemas = st.sampled_from(({"type": "object", "properties": {}}, {"type": "object", "properties": {"a": {"type": "string"}}}))
+arguments = st.dictionaries(
+    st.sampled_from(("a", "b")), marks | st.integers() | st.lists(marks, max_size=2), max_size=2
+)
+schemas = st.sampled_from(
+    ({"type": "object", "properties": {}}, {"type": "object", "properties": {"a": {"type": "string"}}})
+)
 rarely = st.integers(0, 9).map(lambda n: n == 0)
 pngs = st.just("iVBORw0KGgo=")
 
@@ -63,13 +67,17 @@ bodies: dict[Dialect, st.SearchStrategy[Body]] = {
 
 def _chat_system() -> st.SearchStrategy[Body]:
     content = marks | st.lists(marks.map(lambda text: {"type": "text", "text": text}), min_size=1, max_size=2)
-    return st.builds(lambda role, text: {"role": role, "content": text}, st.sampled_from(("system", "developer")), content)
+    return st.builds(
+        lambda role, text: {"role": role, "content": text}, st.sampled_from(("system", "developer")), content
+    )
 
 
 def _chat_content() -> st.SearchStrategy[Any]:
     text = st.builds(_with_breakpoint, marks.map(lambda text: {"type": "text", "text": text}), rarely)
     detail = st.sampled_from(({}, {"detail": "auto"}, {"detail": "high"}))
-    url = pngs.map(lambda data: f"data:image/png;base64,{data}") | marks.map(lambda text: f"https://host/{text[5:]}.png")
+    url = pngs.map(lambda data: f"data:image/png;base64,{data}") | marks.map(
+        lambda text: f"https://host/{text[5:]}.png"
+    )
     image = st.builds(lambda url, more: {"type": "image_url", "image_url": {"url": url, **more}}, url, detail)
     file = {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "a.pdf"}
     audio = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
@@ -84,7 +92,13 @@ def _chat_answer(draw: st.DrawFn) -> list[Body]:
         message["reasoning_content"] = draw(marks)
     elif draw(rarely):
         text = draw(marks)
-        signed = {"type": "reasoning.text", "text": text, "signature": draw(marks), "format": "anthropic-claude-v1", "index": 0}
+        signed = {
+            "type": "reasoning.text",
+            "text": text,
+            "signature": draw(marks),
+            "format": "anthropic-claude-v1",
+            "index": 0,
+        }
         message |= {"reasoning_content": text, "reasoning_details": [signed]}
     called = draw(st.lists(st.tuples(names, arguments), max_size=2))
     if not called:
@@ -155,13 +169,16 @@ def _answer_in_blocks(draw: st.DrawFn) -> list[Body]:
         blocks.append({"type": "redacted_thinking", "data": draw(marks)})
     called = draw(st.lists(st.tuples(names, arguments), max_size=2))
     blocks.extend({"type": "text", "text": draw(marks)} for _ in range(draw(st.integers(0 if called else 1, 2))))
-    blocks.extend({"type": "tool_use", "id": f"toolu_{i}", "name": name, "input": given} for i, (name, given) in enumerate(called))
+    blocks.extend(
+        {"type": "tool_use", "id": f"toolu_{i}", "name": name, "input": given} for i, (name, given) in enumerate(called)
+    )
     if draw(rarely):
         blocks.append({"type": "text", "text": draw(marks)})
     failed = st.sampled_from(({}, {"is_error": False}, {"is_error": True}))
     content = marks | marks.map(lambda text: [{"type": "text", "text": text}])
     results = [
-        {"type": "tool_result", "tool_use_id": f"toolu_{i}", "content": draw(content), **draw(failed)} for i in range(len(called))
+        {"type": "tool_result", "tool_use_id": f"toolu_{i}", "content": draw(content), **draw(failed)}
+        for i in range(len(called))
     ]
     answer: list[Body] = [{"role": "assistant", "content": blocks}]
     return [*answer, {"role": "user", "content": results}] if results else answer
@@ -204,7 +221,9 @@ def _messages_fields(draw: st.DrawFn) -> Body:
 
 def _parts() -> st.SearchStrategy[Any]:
     text = marks.map(lambda text: {"type": "input_text", "text": text})
-    image = pngs.map(lambda data: {"type": "input_image", "image_url": f"data:image/png;base64,{data}", "detail": "auto"})
+    image = pngs.map(
+        lambda data: {"type": "input_image", "image_url": f"data:image/png;base64,{data}", "detail": "auto"}
+    )
     return marks | st.lists(text | text | image, min_size=1, max_size=3)
 
 
@@ -222,7 +241,9 @@ def _items(draw: st.DrawFn) -> list[Body]:
         {"type": "function_call", "call_id": f"call_{i}", "name": name, "arguments": json.dumps(given)}
         for i, (name, given) in enumerate(called)
     )
-    results = [{"type": "function_call_output", "call_id": f"call_{i}", "output": draw(marks)} for i in range(len(called))]
+    results = [
+        {"type": "function_call_output", "call_id": f"call_{i}", "output": draw(marks)} for i in range(len(called))
+    ]
     return [*items, *results]
 
 

@@ -24,7 +24,13 @@ def request_in(dialect: Dialect, body: Mapping[str, Any] | bytes) -> Request:
     fields = parse(raw).fields
     stream = fields.get("stream") is True
     return Request(
-        dialect=dialect, model=fields.get("model", ""), body=raw, fields=fields, caller=CALLER, stream=stream, wants_usage=True
+        dialect=dialect,
+        model=fields.get("model", ""),
+        body=raw,
+        fields=fields,
+        caller=CALLER,
+        stream=stream,
+        wants_usage=True,
     )
 
 

@@ -20,7 +20,9 @@ from tests.wire.conversations import bodies
 from tests.wire.meanings import asked, request_in
 from tests.wire.recorded_dialects import recorded_in
 
-calmly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=60)
+calmly = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=60
+)
 
 ASKED: dict[str, Any] = {
     "model": "claude-sonnet-4-5",
@@ -28,7 +30,10 @@ ASKED: dict[str, Any] = {
     "max_tokens": 64,
     "temperature": 0.5,
 }
-TOOL: dict[str, Any] = {"type": "function", "function": {"name": "look", "description": "Looks.", "parameters": {"type": "object"}}}
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": "look", "description": "Looks.", "parameters": {"type": "object"}},
+}
 
 
 def form(request: Request) -> bytes | None:
@@ -78,7 +83,11 @@ NONE: list[dict[str, Any]] = [
     {"messages": [{"role": "user", "content": "Why?"}, {"role": "system", "content": "Be brief."}]},
     {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Because"}]},
     {"messages": [{"role": "user", "content": "Why?", "name": "Ann"}]},
-    {"messages": [{"role": "user", "content": [{"type": "text", "text": "Why?", "cache_control": {"type": "ephemeral"}}]}]},
+    {
+        "messages": [
+            {"role": "user", "content": [{"type": "text", "text": "Why?", "cache_control": {"type": "ephemeral"}}]}
+        ]
+    },
     {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://host/1.png"}}]}]},
     {"messages": [{"role": "user", "content": "Why?"}, ASKED["messages"][0], {"role": "user", "content": "So?"}]},
     {"messages": []},
@@ -166,7 +175,10 @@ def _with_one_change(draw: st.DrawFn, body: Any) -> Any:
                 return {key: value for key, value in body.items() if key != name}
             return {**body, name: draw(_with_one_change(body[name]))}
         case dict():
-            return {**body, draw(st.sampled_from(("name", "strict", "detail", "top_k"))): draw(st.sampled_from((1, "x", True)))}
+            return {
+                **body,
+                draw(st.sampled_from(("name", "strict", "detail", "top_k"))): draw(st.sampled_from((1, "x", True))),
+            }
         case list() if body:
             place = draw(st.integers(0, len(body) - 1))
             if draw(st.integers(0, 9)) == 0:

@@ -19,7 +19,9 @@ from tests.wire.conversations import bodies
 from tests.wire.meanings import asked, leaves, request_in
 
 pairs = pytest.mark.parametrize(("origin", "into"), list(permutations(SPEAKERS, 2)))
-calmly = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=40)
+calmly = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large], max_examples=40
+)
 
 EVERYTHING = (
     "cache_control", "detail", "file", "frequency_penalty", "input_audio", "is_error", "metadata", "n", "prefill",
@@ -29,7 +31,9 @@ EVERYTHING = (
 )  # fmt: skip
 
 
-def translated(body: dict[str, Any], origin: Dialect, into: Dialect, drop: tuple[str, ...] = ()) -> Translated | RequestError:
+def translated(
+    body: dict[str, Any], origin: Dialect, into: Dialect, drop: tuple[str, ...] = ()
+) -> Translated | RequestError:
     try:
         return request_into(request_in(origin, body), into, drop)
     except RequestError as error:

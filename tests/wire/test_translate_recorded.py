@@ -98,7 +98,11 @@ def told(raw: bytes, dialect: Dialect) -> dict[str, Any]:
         "stop": [answer.stop for answer in completion.answers],
         "text": "".join(part.text for part in parts if isinstance(part, Text)),
         "thought": "".join(part.text for part in parts if isinstance(part, Thinking)),
-        "sealed": [part.sealed or part.signature for part in parts if isinstance(part, Thinking) and (part.sealed or part.signature)],
+        "sealed": [
+            part.sealed or part.signature
+            for part in parts
+            if isinstance(part, Thinking) and (part.sealed or part.signature)
+        ],
         "calls": [(part.id, part.name, _json(part.arguments)) for part in parts if isinstance(part, ToolCall)],
         "tokens": tokens
         and (tokens.input, tokens.output, tokens.cached or 0, tokens.cache_write or 0, tokens.reasoning or 0),
@@ -116,5 +120,3 @@ def _without(value: Any, names: tuple[str, ...]) -> Any:
         case list():
             return [_without(inner, names) for inner in value]
     return value
-
-

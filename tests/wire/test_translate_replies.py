@@ -146,7 +146,10 @@ def test_a_reply_can_be_given_as_events_of_another_dialect() -> None:
 
 
 ERRORS: list[tuple[bytes, str]] = [
-    (b'{"error": {"message": "too long", "type": "invalid_request_error", "param": "messages", "code": null}}', "too long"),
+    (
+        b'{"error": {"message": "too long", "type": "invalid_request_error", "param": "messages", "code": null}}',
+        "too long",
+    ),
     (b'{"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}', "Overloaded"),
     (b'{"error": "model not found"}', "model not found"),
     (b'{"detail": "Not Found"}', "Not Found"),

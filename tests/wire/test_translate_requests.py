@@ -23,7 +23,10 @@ SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1.50}'}}
 OTHER = {"id": "c2", "type": "function", "function": {"name": "find", "arguments": ""}}
 CALLED = {"role": "assistant", "content": None, "tool_calls": [CALL, OTHER]}
-RESULTS = [{"role": "tool", "tool_call_id": "c1", "content": "one"}, {"role": "tool", "tool_call_id": "c2", "content": "two"}]
+RESULTS = [
+    {"role": "tool", "tool_call_id": "c1", "content": "one"},
+    {"role": "tool", "tool_call_id": "c2", "content": "two"},
+]
 SIGNED = {"type": "reasoning.text", "text": "Hm.", "signature": "sig", "format": "anthropic-claude-v1", "index": 0}
 
 
@@ -43,7 +46,10 @@ CHAT_AS_MESSAGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"max_tokens": None, "max_completion_tokens": 7}, {"max_tokens": 7}),
     ({"user": "ann"}, {"metadata": {"user_id": "ann"}}),
     ({"tool_choice": "required"}, {"tool_choice": {"type": "any"}}),
-    ({"tool_choice": {"type": "function", "function": {"name": "look"}}}, {"tool_choice": {"type": "tool", "name": "look"}}),
+    (
+        {"tool_choice": {"type": "function", "function": {"name": "look"}}},
+        {"tool_choice": {"type": "tool", "name": "look"}},
+    ),
     (
         {"tools": [{"type": "function", "function": {"name": "look"}}], "parallel_tool_calls": False},
         {
@@ -81,7 +87,11 @@ CHAT_AS_MESSAGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
         },
     ),
     (
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}]},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}
+            ]
+        },
         {
             "messages": [
                 {
@@ -94,7 +104,13 @@ CHAT_AS_MESSAGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
         },
     ),
     (
-        {"messages": [USER, {"role": "assistant", "content": "So.", "reasoning_content": "Hm.", "reasoning_details": [SIGNED]}, USER]},
+        {
+            "messages": [
+                USER,
+                {"role": "assistant", "content": "So.", "reasoning_content": "Hm.", "reasoning_details": [SIGNED]},
+                USER,
+            ]
+        },
         {
             "messages": [
                 USER,
@@ -119,7 +135,10 @@ def test_what_chat_asks_is_said_in_messages(fields: dict[str, Any], expected: di
 
 
 def test_thoughts_come_back_to_their_maker_as_they_were() -> None:
-    thoughts = [{"type": "thinking", "thinking": "Hm.", "signature": "sig"}, {"type": "redacted_thinking", "data": "sealed"}]
+    thoughts = [
+        {"type": "thinking", "thinking": "Hm.", "signature": "sig"},
+        {"type": "redacted_thinking", "data": "sealed"},
+    ]
     answer = {"role": "assistant", "content": [*thoughts, {"type": "tool_use", "id": "t", "name": "look", "input": {}}]}
     result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "x"}]}
     there = said("messages", "chat", messages=[USER, answer, result])
@@ -141,7 +160,13 @@ def test_an_answer_is_not_stored_where_the_caller_did_not_ask_for_it() -> None:
 
 
 def test_defaults_are_left_out_without_a_word() -> None:
-    defaults = {"n": 1, "frequency_penalty": 0.0, "logprobs": False, "logit_bias": {}, "response_format": {"type": "text"}}
+    defaults = {
+        "n": 1,
+        "frequency_penalty": 0.0,
+        "logprobs": False,
+        "logit_bias": {},
+        "response_format": {"type": "text"},
+    }
     assert said("chat", "messages", **defaults) == said("chat", "messages")
 
 
@@ -185,13 +210,24 @@ REFUSED: list[tuple[Dialect, Dialect, dict[str, Any], str]] = [
     (
         "chat",
         "messages",
-        {"messages": [{"role": "user", "content": [{"type": "text", "text": "?", "cache_control": {"type": "ephemeral"}}]}]},
+        {
+            "messages": [
+                {"role": "user", "content": [{"type": "text", "text": "?", "cache_control": {"type": "ephemeral"}}]}
+            ]
+        },
         "messages[0].content[0].cache_control",
     ),
     (
         "chat",
         "messages",
-        {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://host/1.png", "detail": "high"}}]}]},
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [{"type": "image_url", "image_url": {"url": "https://host/1.png", "detail": "high"}}],
+                }
+            ]
+        },
         "messages[0].content[0].image_url.detail",
     ),
     (
@@ -203,7 +239,13 @@ REFUSED: list[tuple[Dialect, Dialect, dict[str, Any], str]] = [
     (
         "chat",
         "messages",
-        {"messages": [USER, {**CALLED, "tool_calls": [{**CALL, "function": {"name": "look", "arguments": "{"}}]}, *RESULTS]},
+        {
+            "messages": [
+                USER,
+                {**CALLED, "tool_calls": [{**CALL, "function": {"name": "look", "arguments": "{"}}]},
+                *RESULTS,
+            ]
+        },
         "messages[1].tool_calls[0].function.arguments",
     ),
     ("chat", "messages", {"tools": [{"type": "web_search"}]}, "tools[0].web_search"),
@@ -213,7 +255,14 @@ REFUSED: list[tuple[Dialect, Dialect, dict[str, Any], str]] = [
     (
         "messages",
         "chat",
-        {"messages": [{"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "x", "is_error": True}]}]},
+        {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [{"type": "tool_result", "tool_use_id": "t", "content": "x", "is_error": True}],
+                }
+            ]
+        },
         "messages[0].content[0].is_error",
     ),
     ("chat", "responses", {"stop": ["END"]}, "stop"),
@@ -251,6 +300,12 @@ def test_what_the_operator_allows_is_left_out_and_named(
 
 
 def test_hints_may_be_dropped_unless_the_operator_says_otherwise() -> None:
-    hints = {"prompt_cache_key": "k", "safety_identifier": "s", "service_tier": "flex", "metadata": {"a": "b"}, "store": True}
+    hints = {
+        "prompt_cache_key": "k",
+        "safety_identifier": "s",
+        "service_tier": "flex",
+        "metadata": {"a": "b"},
+        "store": True,
+    }
     request = request_in("chat", {**CHAT, **hints})
     assert set(request_into(request, "messages", HINTS).dropped) == set(hints)

@@ -177,6 +177,25 @@ def test_what_was_generated_before_a_break_can_be_counted() -> None:
     assert record(b"".join(events), ended=False).text == 'think more one no {"a":ls 1+1'
 
 
+def test_a_long_text_is_whole_however_many_pieces_it_came_in() -> None:
+    recorder = responses.recorder()
+    for number in range(3000):
+        recorder.feed_all([delta("output_text", f"{number} ")])
+    outcome = recorder.outcome(status=200, raw=b"", streamed=True, ended=False, expected=1)
+    assert outcome.text == "".join(f"{number} " for number in range(3000))
+
+
+def test_a_failure_is_told_as_one() -> None:
+    assert record(ended("failed")).fault == "the provider sent an error"
+    assert record_json(response_json(status="failed")).fault == "the provider sent an error"
+    assert record(incomplete("steered")).fault == "it ended for a reason we do not know: 'steered'"
+
+
+def test_usage_of_a_search_shows_that_the_provider_looked_something_up() -> None:
+    searched = {**response_usage(1, 1), "server_tool_use_details": {"tool_calls_executed": 1}}  # OpenRouter
+    assert record_json(response_json(message_item("a"), usage=searched)).server_tools
+
+
 def test_tokens_count_even_from_a_last_event_that_is_not_whole() -> None:
     outcome = record(b"".join([*BEGUN, END[:-2]]))
     assert (outcome.usage, outcome.ending) == (Usage(input=10, output=5), "cut")
@@ -282,21 +301,17 @@ def test_only_the_terminal_event_is_the_end(event: bytes) -> None:
 
 # Most of a stream are pieces of text, which are read by a shorter way: it must find what the longer way finds.
 
-PIECE = st.fixed_dictionaries(
-    {"type": st.sampled_from(["response.output_text.delta", "response.refusal.delta", "error", "response.completed"])},
-    optional={
-        "delta": st.sampled_from(["", "a", "é", None, 7]),
-        "output_index": st.sampled_from([0, 3, "x"]),
-        "content_index": st.just(0),
-        "logprobs": st.just([]),
-        "error": st.sampled_from([None, {"message": "no"}]),
-        "item": st.sampled_from([None, call_item(), 7]),
-        "part": st.sampled_from([None, {"type": "refusal"}]),
-        "annotation": st.sampled_from([None, {"url": "x"}]),
-        "response": st.sampled_from([None, response_body(message_item("a"))]),
-        "unknown": st.text(max_size=3),
-    },
-)
+BESIDE: list[dict[str, Any]] = [
+    {}, {"type": "response.refusal.delta"}, {"type": "error"}, {"type": "response.completed"}, {"type": None},
+    {"delta": ""}, {"delta": None}, {"delta": 7}, {"output_index": 3}, {"output_index": "x"}, {"logprobs": []},
+    {"error": None}, {"error": {"message": "no"}}, {"item": None}, {"item": call_item()}, {"item": 7},
+    {"annotation": None}, {"annotation": {"url": "x"}}, {"response": None}, {"response": response_body(message_item("a"))},
+    {"unknown": "x"},
+]  # fmt: skip
+PIECE = st.builds(
+    lambda text, beside, more: {"type": "response.output_text.delta", "delta": text, **beside, **more},
+    st.sampled_from(["a", "é"]), st.sampled_from(BESIDE), st.sampled_from(BESIDE),
+)  # fmt: skip
 
 
 def recorded_of(pieces: list[dict[str, Any]], line: str) -> Outcome:
@@ -305,6 +320,12 @@ def recorded_of(pieces: list[dict[str, Any]], line: str) -> Outcome:
         recorder.feed_all([line.encode() + b"data: " + json.dumps(piece).encode() + b"\n\n"])
     recorder.feed_all([END])
     return recorder.outcome(status=200, raw=b"", streamed=True, ended=True, expected=1)
+
+
+@pytest.mark.parametrize("beside", BESIDE, ids=json.dumps)
+def test_the_shorter_way_finds_the_same_whatever_stands_beside_the_text(beside: dict[str, Any]) -> None:
+    piece = {"type": "response.output_text.delta", "delta": "a", **beside}
+    assert recorded_of([piece], "event: response.output_text.delta\n") == recorded_of([piece], "")
 
 
 @given(st.lists(PIECE, max_size=4))

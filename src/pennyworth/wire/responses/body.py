@@ -61,7 +61,6 @@ class Event(msgspec.Struct, gc=False):
     delta: Any = None
     output_index: int = 0
     item: Item | None = None
-    part: Part | None = None
     annotation: Any = None
     response: Response | None = None
     error: Any = None
@@ -78,7 +77,6 @@ class Delta(msgspec.Struct, gc=False):
     type: str
     output_index: int = 0
     item: None = None
-    part: None = None
     annotation: None = None
     response: None = None
     error: None = None

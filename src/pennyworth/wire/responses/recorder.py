@@ -233,8 +233,6 @@ class ResponsesRecorder:
             self._say(kind, event.delta)
         if event.item is not None:
             self._see_item(event.output_index, event.item, whole=kind.endswith(".done"))
-        if event.part is not None:
-            self._see_part(event.part)
         if event.annotation is not None:
             self._searched = True
         if event.response is not None:
