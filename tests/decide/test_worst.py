@@ -104,6 +104,14 @@ def test_the_bound_on_a_response_is_no_less_than_the_bytes_of_all_its_texts(text
     assert worst.bound(asked).into >= sum(len(text.encode()) for text in [*texts, texts[0], tool]) + 16 * len(texts)
 
 
+def test_every_item_is_framed_on_top_of_its_bytes():
+    framed = [
+        worst.bound(asked).into - len(asked.body)
+        for asked in (response(), *(response(input=[{"role": "user", "content": "hi"}] * n) for n in (1, 2, 9)))
+    ]
+    assert framed == [framed[0], framed[0], framed[0] + 16, framed[0] + 8 * 16]
+
+
 def test_each_dialect_has_a_cap_of_its_own_and_heeds_no_other():
     assert worst.bound(response(max_output_tokens=100)).out == 100
     assert worst.bound(response(max_tokens=1, max_completion_tokens=1)).out == worst.ASSUMED_OUTPUT
