@@ -115,7 +115,8 @@ def test_a_tool_that_failed_has_no_plain_form() -> None:
 def test_arguments_that_must_fit_their_schema_make_another_question() -> None:
     strict = {**TOOL, "function": {**TOOL["function"], "strict": True}}
     forms = {form(request_in("chat", {**ASKED, "tools": [tool]})) for tool in (TOOL, strict)}
-    assert None not in forms and len(forms) == 2
+    assert None not in forms
+    assert len(forms) == 2
 
 
 def test_what_is_to_be_stored_at_the_provider_has_no_plain_form() -> None:

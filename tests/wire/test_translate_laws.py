@@ -87,4 +87,5 @@ def test_what_is_refused_is_named_by_where_it_stands(origin: Dialect, into: Dial
     assume(isinstance(refused, RequestError))
     assert isinstance(refused, RequestError)
     assert (refused.status, refused.code) == (400, "cannot_translate")
-    assert refused.param and refused.param.partition("[")[0].partition(".")[0] in body
+    assert refused.param
+    assert refused.param.partition("[")[0].partition(".")[0] in body

@@ -281,6 +281,14 @@ def test_what_cannot_be_carried_is_refused_by_its_name(
     assert (refused.value.status, refused.value.code, refused.value.param) == (400, "cannot_translate", param)
 
 
+def test_a_result_may_name_the_tool_that_was_called_and_no_other() -> None:
+    one, two = RESULTS
+    said("chat", "messages", messages=[USER, CALLED, {**one, "name": "look"}, two])
+    with pytest.raises(RequestError) as refused:
+        said("chat", "messages", messages=[USER, CALLED, {**one, "name": "find"}, two])
+    assert refused.value.param == "messages[2].name"
+
+
 def test_a_refusal_says_what_where_and_how_to_mend_it() -> None:
     with pytest.raises(RequestError) as refused:
         said("chat", "messages", seed=3)

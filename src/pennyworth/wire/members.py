@@ -22,9 +22,7 @@ def taken(rest: dict[str, Any], name: str, *kinds: type) -> Any:
 
 def put(out: dict[str, Any], members: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """``out`` with those members that are said."""
-    for name, value in members:
-        if value is not None:
-            out[name] = value
+    out.update([member for member in members if member[1] is not None])
     return out
 
 

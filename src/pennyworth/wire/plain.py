@@ -7,7 +7,6 @@ more than an answer that is not shared between dialects.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -148,9 +147,8 @@ def _turn(turn: Turn, *, first: bool) -> Turn:
     if words or turn.role == "other" or (turn.role == "system" and not first) or not turn.parts:
         raise _NotPlainError
     parts = tuple([_part(part) for part in turn.parts])
-    if any(
-        [_PLACES[turn.role][left.__class__] > _PLACES[turn.role][right.__class__] for left, right in pairwise(parts)]
-    ):
+    places = [_PLACES[turn.role].get(part.__class__, -1) for part in parts]
+    if -1 in places or places != sorted(places):
         raise _NotPlainError
     return Turn(role=turn.role, parts=parts)
 
@@ -170,7 +168,7 @@ def _part(part: Part) -> Part:
         case ToolCall():
             return ToolCall(id=part.id, name=part.name, arguments=_arguments(part))
         case ToolResult(is_error=None | False, name=None):
-            if all([inner.__class__ is Text for inner in part.parts]):
+            if all(inner.__class__ is Text for inner in part.parts):
                 return ToolResult(call_id=part.call_id, parts=tuple([_part(inner) for inner in part.parts]))
     raise _NotPlainError
 

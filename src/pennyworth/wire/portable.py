@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -10,10 +10,16 @@ import msgspec
 from pennyworth.wire.losses import Losses
 from pennyworth.wire.neutral.nouns import Node, Opaque, Part, Prompt, Tool, ToolResult, Turn
 
-ANYTHING: Final = object()
+
+class _Anything:
+    def __contains__(self, value: object) -> bool:
+        return True
+
+
+ANYTHING: Final = _Anything()
 """In a table of what means nothing: whatever the value."""
 
-Meaningless = Mapping[str, Collection[Any]]
+Meaningless = Mapping[str, Container[Any]]
 """Members of a dialect, with the values that say nothing to another: its defaults, or ``ANYTHING``."""
 
 _OUTER = frozenset(("function", "json_schema", "image_url", "file", "reasoning", "text", "output_config"))
@@ -57,8 +63,7 @@ class _Sieve:
             if name in _OUTER and isinstance(value, dict):
                 self.lose(path, value)
                 continue
-            silent = self._meaningless.get(name, ())
-            if silent is not ANYTHING and value not in silent:
+            if value not in self._meaningless.get(name, ()):
                 self._losses.cannot(path, value)
 
     def node(self, node: N) -> N:

@@ -83,7 +83,7 @@ def _result(result: ToolResult, losses: Losses) -> ToolResult:
 
 def _answer(answer: Answer) -> Answer:
     kept = [part for part in sayable(answer) if not _is_empty(part)]
-    bare = [plain(part) for part in joined(kept)]
+    bare: list[Part] = [plain(part) for part in joined(kept)]
     return Answer(turns=(Turn(role="assistant", parts=tuple(bare)),), index=answer.index, stop=answer.stop)
 
 

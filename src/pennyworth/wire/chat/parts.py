@@ -86,4 +86,4 @@ def _inside(rest: dict[str, Any], outer: str, name: str) -> str | None:
         rest[outer] = left
     else:
         del rest[outer]
-    return value[name]
+    return str(value[name])

@@ -81,7 +81,7 @@ def _stop_of(rest: dict[str, Any], spelled: list[str]) -> tuple[str, ...] | None
     if stop.__class__ is str:
         spelled.append("one stop")
         stop = [stop]
-    elif stop.__class__ is not list or any([word.__class__ is not str for word in stop]):
+    elif stop.__class__ is not list or any(word.__class__ is not str for word in stop):
         return None
     del rest["stop"]
     return tuple(stop)

@@ -23,7 +23,7 @@ def turn_of(message: Any, at: str) -> Turn:
     del rest["role"]
     if role == "user" or role == "system":
         parts, spelled = parts_of(rest, at)
-        return Turn(role=role, parts=parts, at=at, extra=rest, spelled=spelled)
+        return Turn(role=_ROLES[role], parts=parts, at=at, extra=rest, spelled=spelled)
     if role == "tool":
         return _result_of(rest, at) or _opaque(message, role, at)
     if role not in _ROLES:
@@ -38,7 +38,7 @@ def messages_of(turn: Turn) -> list[Any]:
     """The messages that say a turn: one for each tool result in it, and one for the rest."""
     if turn.role == "other":
         return [part.value for part in turn.parts if isinstance(part, Opaque)]
-    if turn.role != "user" or not any([part.__class__ is ToolResult for part in turn.parts]):
+    if turn.role != "user" or not any(part.__class__ is ToolResult for part in turn.parts):
         return [message_of(turn)]
     said = [_message_of_result(part) for part in turn.parts if isinstance(part, ToolResult)]
     others = tuple([part for part in turn.parts if not isinstance(part, ToolResult)])

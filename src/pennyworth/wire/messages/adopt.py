@@ -78,7 +78,7 @@ def adopt_reply(completion: Completion) -> Completion:
     """Raises ``CannotSayError``. What stands beside what was said (citations, times) is left out."""
     answer = only(completion)
     parts = [_said(part) for part in sayable(answer)]
-    refused = any([turn_part.__class__.__name__ == "Refusal" for turn_part in parts])
+    refused = any(turn_part.__class__.__name__ == "Refusal" for turn_part in parts)
     stop = "filtered" if refused and answer.stop == "stop" else answer.stop
     turn = Turn(role="assistant", parts=tuple([part for part in parts if part is not None]))
     spelled = ("stop_sequence",) if answer.stopped_at else ()

@@ -29,7 +29,7 @@ def prompt_of(fields: Mapping[str, Any]) -> Prompt:
     tools = taken(rest, "tools", list)
     choice, parallel = _choice_of(rest) if "tool_choice" in rest else (None, None)
     stop = rest.get("stop_sequences")
-    if stop.__class__ is list and all([word.__class__ is str for word in stop]):
+    if stop.__class__ is list and all(word.__class__ is str for word in stop):
         del rest["stop_sequences"]
     else:
         stop = None

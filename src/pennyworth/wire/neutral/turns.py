@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -92,13 +93,16 @@ def joined(parts: Sequence[Part]) -> tuple[Part, ...]:
     return (Text(text="".join(texts)), *others)
 
 
-def plain(node: Node) -> Node:
+N = TypeVar("N", bound=Node)
+
+
+def plain(node: N) -> N:
     """Without what only its own dialect says: in a reply that is left out."""
     return msgspec.structs.replace(node, extra={}) if node.extra else node
 
 
 def _only_results(turn: Turn) -> bool:
-    return turn.role == "user" and bool(turn.parts) and all([part.__class__ is ToolResult for part in turn.parts])
+    return turn.role == "user" and bool(turn.parts) and all(part.__class__ is ToolResult for part in turn.parts)
 
 
 def _word(part: Part) -> str:

@@ -22,7 +22,7 @@ def completion_of(body: Mapping[str, Any]) -> Completion | None:
     if id_ is None or model is None or output is None or taken(rest, "object", str) != "response":
         return None
     turns = tuple([turn_of(item, f"output[{i}]") for i, item in enumerate(output)])
-    called = any([part.__class__ is ToolCall for turn in turns for part in turn.parts])
+    called = any(part.__class__ is ToolCall for turn in turns for part in turn.parts)
     answer = Answer(turns=turns, stop=_stop_of(rest, called))
     created = taken(rest, "created_at", int) or 0
     tokens = _tokens_of(rest)

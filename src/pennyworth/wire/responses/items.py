@@ -32,7 +32,7 @@ _ROLES: Mapping[str, Role] = {"system": "system", "developer": "system", "user":
 def turn_of(item: Any, at: str) -> Turn:
     kind = item.get("type", "message") if item.__class__ is dict else None
     read = _READERS.get(kind) if kind.__class__ is str else None
-    turn = read(dict(item), at) if read else None
+    turn: Turn | None = read(dict(item), at) if read else None
     if turn is None:
         kind = kind if isinstance(kind, str) else "input"
         return Turn(role="other", parts=(Opaque(value=item, kind=kind, at=at),), at=at)

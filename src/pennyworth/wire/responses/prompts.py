@@ -105,7 +105,9 @@ def _shape_of(rest: dict[str, Any]) -> Shape | None:
     outer = rest["text"]
     said = outer.get("format") if outer.__class__ is dict else None
     kind = said.get("type") if said.__class__ is dict else None
-    if kind.__class__ is not str or (kind not in _KINDS and not (kind == "json_schema" and _is_schema(said))):
+    if said is None or kind.__class__ is not str:
+        return None
+    if kind not in _KINDS and not (kind == "json_schema" and said.get("schema").__class__ is dict):
         return None
     left = {name: value for name, value in outer.items() if name != "format"}
     if left:
@@ -123,10 +125,6 @@ def _shape_of(rest: dict[str, Any]) -> Shape | None:
         at="text.format",
         extra=inner,
     )
-
-
-def _is_schema(said: dict[str, Any]) -> bool:
-    return said.get("schema").__class__ is dict
 
 
 def _shape_in(shape: Shape) -> dict[str, Any]:
