@@ -27,7 +27,7 @@ from pennyworth.wire.chat import replay
 from pennyworth.wire.chat.recorder import ChatRecorder
 from pennyworth.wire.codec import Codec
 from pennyworth.wire.sse import EventSplitter
-from pennyworth.wire.translate import StreamTranslator
+from pennyworth.wire.translate import StreamTranslator, plain_form, reply_as_json, request_into
 
 ROUNDS = 41
 SYSTEM = "You are a helpful banking assistant. Answer in one short paragraph and never invent facts."
@@ -53,6 +53,22 @@ LONG = json.dumps({**ASKED, "messages": ASKED["messages"] * 150}, separators=(",
 HEADERS = {"host": "localhost", "content-type": "application/json", "authorization": "Bearer x", "user-agent": "x"}
 VARY = ("openai-beta", "openai-organization", "openai-project")
 CALLER = Caller("a")
+TALK = json.dumps(
+    {
+        "model": "claude-sonnet-4-5",
+        "messages": [
+            {"role": "system", "content": SYSTEM},
+            *[{"role": role, "content": QUESTION} for role in ("user", "assistant") * 3],
+            {"role": "user", "content": QUESTION},
+        ],
+        "temperature": 0.5,
+        "max_tokens": 256,
+        "user": "user-123",
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    },
+    separators=(",", ":"),
+).encode()
 EVENTS = chat_events(["word "] * 19, usage=(60, 19))
 STREAM = b"".join(EVENTS)
 BODY = chat_json("word " * 19, usage=(60, 19))
@@ -170,6 +186,20 @@ def cases() -> Iterator[tuple[str, Callable[[], object]]]:
     )
 
 
+def translations() -> Iterator[tuple[str, Callable[[], object]]]:
+    """Of a conversation of seven turns, and of a short reply."""
+    talk = chat.read_request(TALK, HEADERS, CALLER, vary=VARY)
+    other = request_into(talk, "messages").request
+    reply = reply_as_json(BODY, streamed=False, origin="chat", into="messages")
+    yield f"request, chat to messages, {len(TALK)} bytes", partial(request_into, talk, "messages")
+    yield f"request, messages to chat, {len(other.body)} bytes", partial(request_into, other, "chat")
+    yield f"request, chat to responses, {len(TALK)} bytes", partial(request_into, talk, "responses")
+    yield "reply, chat to messages", partial(reply_as_json, BODY, streamed=False, origin="chat", into="messages")
+    yield "reply, messages to chat", partial(reply_as_json, reply, streamed=False, origin="messages", into="chat")
+    yield "plain form of chat (for the key)", partial(plain_form, talk)
+    yield "plain form of messages (for the key)", partial(plain_form, other)
+
+
 def measure(run: Callable[[], object]) -> tuple[float, float]:
     """Least and median of a call, in microseconds."""
     timer = timeit.Timer(run, timer=time.process_time)
@@ -182,7 +212,7 @@ def measure(run: Callable[[], object]) -> tuple[float, float]:
 def main() -> None:
     print(f"Python {platform.python_version()}, {platform.machine()}, {ROUNDS} rounds, CPU time\n")
     print(f"{'':42}{'least µs':>10}{'median µs':>11}")
-    for name, run in cases():
+    for name, run in [*cases(), *translations()]:
         least, median = measure(run)
         print(f"{name:42}{least:10.1f}{median:11.1f}")
 

@@ -180,12 +180,14 @@ HINTS = (
     "metadata",
     "prompt_cache_key",
     "prompt_cache_retention",
+    "reasoning_content",
     "safety_identifier",
     "service_tier",
     "store",
     "user",
 )
-"""Fields that say how a request is to be handled, not what the answer is; by default they may be dropped in translation."""
+"""What may by default be dropped in translation: fields that say how a request is to be handled, not what the answer is; and
+``reasoning_content``, the thoughts in earlier turns of a model whose maker alone can go on with them."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

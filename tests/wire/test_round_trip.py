@@ -18,7 +18,7 @@ from pennyworth.wire.neutral.problems import body_of_problem, problem_of
 from pennyworth.wire.responses import neutral as responses
 from tests.wire.recorded_dialects import Recorded, recorded_in
 
-DIALECTS = {"chat": chat, "messages": messages, "responses": responses}
+DIALECTS: dict[Dialect, Any] = {"chat": chat, "messages": messages, "responses": responses}
 
 
 def requests(dialect: str) -> Iterator[Recorded]:
@@ -50,7 +50,7 @@ def test_every_recorded_reply_can_be_written_from_what_was_read_of_it(dialect: s
             assert canonical.encode(body_of_problem(problem)) == canonical.encode(body), row.id
 
 
-@pytest.mark.parametrize("dialect", ["chat"])
+@pytest.mark.parametrize("dialect", sorted(DIALECTS.keys() & CODECS.keys()))
 def test_every_recorded_stream_put_together_can_be_written_from_what_was_read_of_it(dialect: Dialect) -> None:
     module: Any = DIALECTS[dialect]
     for row in recorded_in(dialect):

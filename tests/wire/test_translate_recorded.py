@@ -12,7 +12,7 @@ import pytest
 from pennyworth.errors import RequestError
 from pennyworth.plan import HINTS
 from pennyworth.request import Dialect, Request
-from pennyworth.wire import chat
+from pennyworth.wire.dialects import CODECS
 from pennyworth.wire.neutral.nouns import Text, Thinking, ToolCall
 from pennyworth.wire.neutral.replies import Completion
 from pennyworth.wire.speakers import SPEAKERS
@@ -88,8 +88,8 @@ def replies(dialect: Dialect) -> Iterator[bytes]:
     for row in recorded_in(dialect):
         if row.status == 200 and row.reply is not None:
             yield row.reply
-        elif row.status == 200 and dialect == "chat" and row.stream and b"data:" in row.stream:
-            yield chat.as_json(row.stream, streamed=True)
+        elif row.status == 200 and dialect in CODECS and row.stream and b"data:" in row.stream:
+            yield CODECS[dialect].as_json(row.stream, streamed=True)
 
 
 def told(raw: bytes, dialect: Dialect) -> dict[str, Any]:

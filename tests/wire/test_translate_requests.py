@@ -281,6 +281,16 @@ def test_what_cannot_be_carried_is_refused_by_its_name(
     assert (refused.value.status, refused.value.code, refused.value.param) == (400, "cannot_translate", param)
 
 
+def test_an_empty_text_beside_a_call_is_not_sent_where_it_would_be_refused() -> None:
+    called = said("chat", "messages", messages=[USER, {**CALLED, "content": ""}, *RESULTS])["messages"][1]
+    assert [block["type"] for block in called["content"]] == ["tool_use", "tool_use"]
+
+
+def test_a_turn_that_says_nothing_is_not_sent_where_it_would_be_refused() -> None:
+    silent = {"role": "assistant", "content": None, "reasoning_content": "Hm."}
+    assert said("chat", "messages", HINTS, messages=[USER, silent, USER])["messages"] == [USER, USER]
+
+
 def test_a_result_may_name_the_tool_that_was_called_and_no_other() -> None:
     one, two = RESULTS
     said("chat", "messages", messages=[USER, CALLED, {**one, "name": "look"}, two])

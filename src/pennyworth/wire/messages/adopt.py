@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import msgspec
 
 from pennyworth.wire.losses import Losses
@@ -13,6 +15,7 @@ from pennyworth.wire.neutral.nouns import (
     Part,
     Prompt,
     Shape,
+    Text,
     Thinking,
     ToolCall,
     ToolResult,
@@ -66,7 +69,7 @@ def adopt(prompt: Prompt, losses: Losses) -> Prompt:
     return msgspec.structs.replace(
         prompt,
         dialect="messages",
-        turns=with_results_together([_turn(turn, losses) for turn in turns]),
+        turns=with_results_together(_saying([_turn(turn, losses) for turn in turns])),
         shape=prompt.shape and _shape(prompt.shape, losses),
         temperature=temperature,
         effort=effort,
@@ -87,6 +90,16 @@ def adopt_reply(completion: Completion) -> Completion:
     return msgspec.structs.replace(
         completion, dialect="messages", answers=answers, tokens=tokens, extra={"stop_sequence": answer.stopped_at}
     )
+
+
+def _saying(turns: Sequence[Turn]) -> Iterator[Turn]:
+    """Without an assistant's turns that say nothing, and empty texts beside what is said: there, neither may be sent."""
+    for turn in turns:
+        parts = tuple([part for part in turn.parts if not (isinstance(part, Text) and not part.text)])
+        if turn.role != "assistant" or len(parts) == len(turn.parts) > 0:
+            yield turn
+        elif turn.parts:
+            yield msgspec.structs.replace(turn, parts=parts) if parts else turn
 
 
 def _turn(turn: Turn, losses: Losses) -> Turn:

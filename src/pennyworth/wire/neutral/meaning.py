@@ -77,11 +77,17 @@ def _answer(answer: Answer) -> Answer:
 def _joined(turns: Iterable[Turn]) -> list[Turn]:
     out: list[Turn] = []
     for turn in turns:
-        parts = tuple(_part(part) for part in turn.parts)
+        parts = tuple(_part(part) for part in turn.parts if len(turn.parts) == 1 or _says(part))
+        if not parts and turn.role == "assistant":
+            continue
         if out and out[-1].role == turn.role != "other":
             parts = (*out.pop().parts, *parts)
         out.append(Turn(role=turn.role, parts=parts))
     return out
+
+
+def _says(part: Part) -> bool:
+    return not (isinstance(part, Text) and not part.text)
 
 
 def _part(part: Part) -> Part:
@@ -93,7 +99,7 @@ def _part(part: Part) -> Part:
         case ToolCall():
             return ToolCall(id=part.id, name=part.name, arguments=_sorted(part))
         case ToolResult():
-            parts = tuple(_part(inner) for inner in part.parts if not (isinstance(inner, Text) and not inner.text))
+            parts = tuple(_part(inner) for inner in part.parts if _says(inner))
             return ToolResult(call_id=part.call_id, parts=parts, is_error=part.is_error or None)
     return _bare(part)
 

@@ -91,16 +91,22 @@ def _tool(tool: Tool | Opaque) -> Tool | Opaque:
 
 
 def _items(parts: Sequence[Part], name: str) -> list[Turn]:
-    """The parts of a reply as items: one for each, and one for thoughts that belong together."""
+    """The parts of a reply as items: one for each, and one for thoughts of one id."""
     items = []
-    for i, (id_, same) in enumerate(groupby(parts, lambda part: part.id if isinstance(part, Thinking) else id(part))):
-        group = list(same)
-        if isinstance(group[0], Thinking):
-            thoughts = [thought for part in group for thought in _thoughts(part, str(id_ or f"rs_{name}_{i}"))]
+    for i, (id_, same) in enumerate(groupby(parts, _belongs_to)):
+        part = next(same)
+        if isinstance(part, Thinking):
+            own = id_ if isinstance(id_, str) else f"rs_{name}_{i}"
+            thoughts = [thought for one in (part, *same) for thought in _thoughts(one, own)]
             items.append(Turn(role="assistant", parts=tuple(thoughts)))
         else:
-            items.extend([_item(part, f"{name}_{i}") for part in group])
+            items.append(_item(part, f"{name}_{i}"))
     return items
+
+
+def _belongs_to(part: Part) -> str | int:
+    """The id of the item it came from, else nothing but itself."""
+    return (part.id if isinstance(part, Thinking) else None) or id(part)
 
 
 def _thoughts(part: Part, id_: str) -> Iterator[Thinking]:
