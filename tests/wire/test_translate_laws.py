@@ -7,7 +7,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pennyworth import canonical
@@ -55,8 +55,8 @@ def test_what_is_read_can_be_written_again(dialect: Dialect, data: st.DataObject
 def test_what_is_carried_asks_the_same_there_and_back(origin: Dialect, into: Dialect, data: st.DataObject) -> None:
     body = data.draw(bodies[origin])
     there = translated(body, origin, into)
-    assume(isinstance(there, Translated))
-    assert isinstance(there, Translated)
+    if isinstance(there, RequestError):
+        return
     assert not there.dropped
     back = request_into(there.request, origin)
     assert asked(back.request) == asked(request_in(origin, body))
@@ -84,8 +84,8 @@ def test_no_text_is_lost_in_silence(origin: Dialect, into: Dialect, data: st.Dat
 def test_what_is_refused_is_named_by_where_it_stands(origin: Dialect, into: Dialect, data: st.DataObject) -> None:
     body = data.draw(bodies[origin])
     refused = translated(body, origin, into)
-    assume(isinstance(refused, RequestError))
-    assert isinstance(refused, RequestError)
+    if isinstance(refused, Translated):
+        return
     assert (refused.status, refused.code) == (400, "cannot_translate")
     assert refused.param
     assert refused.param.partition("[")[0].partition(".")[0] in body

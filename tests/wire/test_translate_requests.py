@@ -281,6 +281,13 @@ def test_what_cannot_be_carried_is_refused_by_its_name(
     assert (refused.value.status, refused.value.code, refused.value.param) == (400, "cannot_translate", param)
 
 
+def test_a_call_in_blocks_has_no_empty_list_beside_it_in_chat() -> None:
+    call = {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "look", "input": {}}]}
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": []}]}
+    _, called, given = said("messages", "chat", messages=[USER, call, result])["messages"]
+    assert (called["content"], given["content"]) == (None, "")
+
+
 def test_an_empty_text_beside_a_call_is_not_sent_where_it_would_be_refused() -> None:
     called = said("chat", "messages", messages=[USER, {**CALLED, "content": ""}, *RESULTS])["messages"][1]
     assert [block["type"] for block in called["content"]] == ["tool_use", "tool_use"]

@@ -17,17 +17,17 @@ def parts_of(rest: dict[str, Any], at: str) -> tuple[tuple[Part, ...], tuple[str
         return (Text(text=said, at=f"{at}.content"),), ()
     if said is None:
         return (), () if "content" in rest else ("no content",)
-    return tuple([part_of(part, f"{at}.content[{i}]") for i, part in enumerate(said)]), ("list",)
+    spelled = ("list",) if said else ("empty list",)
+    return tuple([part_of(part, f"{at}.content[{i}]") for i, part in enumerate(said)]), spelled
 
 
-def content_of(parts: Sequence[Part], as_list: bool) -> str | list[Any] | None:
+def content_of(parts: Sequence[Part], spelled: Sequence[str]) -> str | list[Any] | None:
     """``content`` that says these parts: one text alone is a string; ``None`` = there is nothing to say."""
-    if not as_list:
-        if not parts:
-            return None
-        only = parts[0]
-        if len(parts) == 1 and only.__class__ is Text and not only.extra:
-            return only.text
+    if not parts:
+        return [] if "empty list" in spelled else None
+    only = parts[0]
+    if len(parts) == 1 and only.__class__ is Text and not only.extra and "list" not in spelled:
+        return only.text
     return [part_in(part) for part in parts]
 
 

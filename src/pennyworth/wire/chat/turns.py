@@ -50,7 +50,7 @@ def message_of(turn: Turn) -> dict[str, Any]:
     if turn.role == "assistant":
         return _assistant(turn)
     out: dict[str, Any] = {"role": "developer" if "developer" in turn.spelled else turn.role}
-    said = content_of(turn.parts, "list" in turn.spelled)
+    said = content_of(turn.parts, turn.spelled)
     if said is not None:
         out["content"] = said
     return with_extra(out, turn.extra) if turn.extra else out
@@ -72,7 +72,7 @@ def _result_of(rest: dict[str, Any], at: str) -> Turn | None:
 
 def _message_of_result(result: ToolResult) -> dict[str, Any]:
     out: dict[str, Any] = {"role": "tool", "tool_call_id": result.call_id}
-    said = content_of(result.parts, "list" in result.spelled)
+    said = content_of(result.parts, result.spelled)
     if said is None and "no content" not in result.spelled:
         said = ""  # a result must have some
     put(out, (("content", said), ("name", result.name)))
@@ -95,7 +95,7 @@ def _spoken(rest: dict[str, Any], at: str, said: tuple[Part, ...], spelled: tupl
 def _assistant(turn: Turn) -> dict[str, Any]:
     out: dict[str, Any] = {"role": "assistant"}
     shown = [part for part in turn.parts if not _beside(part)]
-    said = content_of(shown, "list" in turn.spelled)
+    said = content_of(shown, turn.spelled)
     if said is not None or "no content" not in turn.spelled:
         out["content"] = said
     thoughts = [part for part in turn.parts if isinstance(part, Thinking)]

@@ -77,12 +77,12 @@ def _answer(answer: Answer) -> Answer:
 def _joined(turns: Iterable[Turn]) -> list[Turn]:
     out: list[Turn] = []
     for turn in turns:
-        parts = tuple(_part(part) for part in turn.parts if len(turn.parts) == 1 or _says(part))
+        parts = tuple(_part(part) for part in turn.parts)
         if not parts and turn.role == "assistant":
             continue
         if out and out[-1].role == turn.role != "other":
             parts = (*out.pop().parts, *parts)
-        out.append(Turn(role=turn.role, parts=parts))
+        out.append(Turn(role=turn.role, parts=tuple(part for part in parts if _says(part)) or parts))
     return out
 
 
