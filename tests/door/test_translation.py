@@ -15,7 +15,13 @@ from pennyworth.sandbox import SandboxServer, Settings
 from tests.door.running import Running, plan_for
 
 CLAUDE, GPT = "claude-sonnet-5", "gpt-4o-mini"
-MESSAGES = {"name": "anthropic", "dialects": ("messages",), "auth": "x-api-key", "price_provider": "anthropic"}
+MESSAGES = {
+    "name": "anthropic",
+    "dialects": ("messages",),
+    "auth": "x-api-key",
+    "headers": (("anthropic-version", "2023-06-01"),),
+    "price_provider": "anthropic",
+}
 CHAT = {"name": "openai", "dialects": ("chat",), "price_provider": "openai"}
 TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}}
 
@@ -94,7 +100,9 @@ def test_calls_of_tools_cross(before_messages: House, ask_about: Ask) -> None:
     assert before_messages.openai.chat.completions.create(**{**asked, "messages": told}).choices[0].message.content
 
 
-def test_an_error_of_one_provider_is_the_other_sdks_own(before_messages: House, before_chat: House, ask_about: Ask) -> None:
+def test_an_error_of_one_provider_is_the_other_sdks_own(
+    before_messages: House, before_chat: House, ask_about: Ask
+) -> None:
     with pytest.raises(openai.RateLimitError):
         before_messages.openai.chat.completions.create(**question(f"FAULT:status=429 {ask_about()}", CLAUDE))
     with pytest.raises(anthropic.RateLimitError):
