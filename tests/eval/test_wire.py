@@ -12,8 +12,10 @@ from pennyworth.cli.main import run
 from pennyworth.eval.checks import Settings
 from pennyworth.eval.rows import rows
 from pennyworth.eval.sample import SAMPLE
-from pennyworth.eval.wire import SPOKEN, figures
+from pennyworth.eval.wire import figures
 from pennyworth.prices.genai import GenaiPrices
+from pennyworth.wire.dialects import CODECS
+from pennyworth.wire.speakers import SPEAKERS
 from tests.eval.conftest import line
 from tests.wire.recorded import WHOLE
 
@@ -29,7 +31,7 @@ def test_all_that_is_required_holds(folder: Path) -> None:
         pytest.skip("the whole collection of recorded traffic is not on this machine")
     found = {figure.measure: figure for figure in figures("x", rows(folder), Settings(GenaiPrices()))}
     assert {name: figure.detail for name, figure in found.items() if figure.short} == {}
-    for dialect in SPOKEN:
+    for dialect in CODECS:
         for measure in (
             "read",
             "request_rebuilt",
@@ -39,7 +41,7 @@ def test_all_that_is_required_holds(folder: Path) -> None:
             "kept_though_never",
         ):
             assert found[f"{dialect}.{measure}"].n, (dialect, measure)
-    for dialect in SPOKEN[:3]:
+    for dialect in CODECS.keys() & SPEAKERS.keys():
         assert found[f"{dialect}.cuts_equal"].n, dialect
         assert found[f"{dialect}.stream_equal_from_{'chat' if dialect != 'chat' else 'messages'}"].n, dialect
     assert found["rest.rows"].n

@@ -82,7 +82,7 @@ def _unsealed(said: Told | None) -> Told | None:
 
 
 def _others(dialect: Dialect) -> list[Dialect]:
-    return [other for other in SPEAKERS if other != dialect] if dialect in SPEAKERS else []
+    return [other for other in SPEAKERS if other in CODECS and other != dialect] if dialect in SPEAKERS else []
 
 
 def _asked(request: Request) -> Prompt:

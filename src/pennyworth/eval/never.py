@@ -27,6 +27,8 @@ _STATE = ("previous_response_id", "conversation", "container", "background", "pr
 _OWN_TOOLS = frozenset(("function", "custom", "", None))
 _LOCAL_OUTPUT = frozenset(("message", "reasoning", "function_call"))
 _LOCAL_BLOCKS = frozenset(("text", "thinking", "redacted_thinking"))
+_AT_THE_CALLERS = re.compile(r"(memory|bash|text_editor|computer)_\d")
+"""Anthropic's own tools that the caller runs."""
 _SEARCHING = re.compile(r"search|sonar|online|compound|research", re.IGNORECASE)
 _POINTS_AWAY = ("image_url", "file_url", "url", "file_id")
 
@@ -63,7 +65,7 @@ def _of_request(asked: dict[str, Any]) -> Iterator[str]:
             yield name
     if _SEARCHING.search(str(asked.get("model"))):
         yield "a model that searches"
-    if any(tool.get("type") not in _OWN_TOOLS for tool in asked.get("tools") or () if isinstance(tool, dict)):
+    if any(_runs_there(tool) for tool in asked.get("tools") or ()):
         yield "tools at the provider"
     if any(_points_away(node) for name in ("messages", "input", "system") for node in _nodes(asked.get(name))):
         yield "points to something elsewhere"
@@ -87,6 +89,11 @@ def _of_reply(said: list[dict[str, Any]]) -> Iterator[str]:
         and any(_foreign(one, _LOCAL_BLOCKS) for one in said[0]["content"])
     ):
         yield "a block of a tool"
+
+
+def _runs_there(tool: Any) -> bool:
+    kind = tool.get("type") if isinstance(tool, dict) else None
+    return kind not in _OWN_TOOLS and not _AT_THE_CALLERS.match(str(kind))
 
 
 def _foreign(item: Any, known: frozenset[str]) -> bool:

@@ -127,6 +127,7 @@ def _messages_usage(said: list[dict[str, Any]]) -> Usage | None:
         output=counts.get("output_tokens") or 0,
         cached=read,
         cache_write=written,
+        cache_write_1h=(counts.get("cache_creation") or {}).get("ephemeral_1h_input_tokens") or 0,
         reasoning=(counts.get("output_tokens_details") or {}).get("thinking_tokens") or 0,
     )
 

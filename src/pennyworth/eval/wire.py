@@ -15,8 +15,8 @@ from pennyworth.eval.checks import CHECKS, Finding, Settings
 from pennyworth.eval.figures import Figure, Tally
 from pennyworth.eval.rows import Row
 from pennyworth.request import Dialect
+from pennyworth.wire.dialects import CODECS
 
-SPOKEN: tuple[Dialect, ...] = ("chat", "messages", "responses", "embeddings")
 _REQUIRED = ("read", "request_rebuilt", "reply_rebuilt", "cuts_equal", "broken_never_complete", "usage_right")
 _ALIKE = "_equal_from_"
 """What could be carried at all must have come back as it went."""
@@ -27,7 +27,7 @@ _MOST_SHOWN = 40
 
 def figures(data: str, rows: Iterable[Row], settings: Settings) -> Iterator[Figure]:
     """All measures by dialect, when all rows have been seen."""
-    tallies: dict[Dialect, dict[str, Tally]] = {dialect: defaultdict(Tally) for dialect in SPOKEN}
+    tallies: dict[Dialect, dict[str, Tally]] = {dialect: defaultdict(Tally) for dialect in CODECS}
     counts: Counter[Dialect] = Counter()
     rest: Counter[str] = Counter()
     for row in rows:
@@ -37,12 +37,12 @@ def figures(data: str, rows: Iterable[Row], settings: Settings) -> Iterator[Figu
             continue
         for finding in findings(row, settings):
             tallies[row.dialect][finding.measure].add(row.id, right=finding.right, why=finding.why)
-    for dialect in SPOKEN:
+    for dialect in CODECS:
         yield _figure(data, f"{dialect}.rows", counts[dialect], counts[dialect], {})
         yield from (
             _measured(data, dialect, name, tally) for name, tally in sorted(tallies[dialect].items(), key=_place)
         )
-    yield _figure(data, "rest.rows", counts["other"], counts["other"], {"providers": dict(rest.most_common())})
+    yield _figure(data, "rest.rows", rest.total(), rest.total(), {"providers": dict(rest.most_common())})
 
 
 def findings(row: Row, settings: Settings) -> Iterator[Finding]:

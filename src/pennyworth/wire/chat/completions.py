@@ -42,7 +42,8 @@ def body_of(completion: Completion) -> dict[str, Any]:
         "choices": [_choice_in(answer) for answer in completion.answers],
     }
     if completion.tokens is not None:
-        out["usage"] = _usage_in(completion.tokens)
+        usage = {"usage": _usage_in(completion.tokens)}
+        out |= {_GROQ: usage} if _GROQ in completion.tokens.spelled else usage
     return with_extra(out, completion.extra)
 
 
@@ -69,11 +70,16 @@ def _choice_in(answer: Answer) -> dict[str, Any]:
 
 
 _INTO, _OUT = "prompt_tokens_details", "completion_tokens_details"
+_GROQ = "x_groq"
+"""Where Groq puts a stream's usage."""
 
 
 def _tokens_of(rest: dict[str, Any]) -> Tokens | None:
     """The usage, taken out of ``rest``; what cannot be read stays."""
-    usage = rest.get("usage")
+    groq = rest.get(_GROQ)
+    inner = dict(groq) if groq.__class__ is dict and rest.get("usage").__class__ is not dict else None
+    holder = rest if inner is None else inner
+    usage = holder.get("usage")
     left = dict(usage) if usage.__class__ is dict else {}
     asked, answered = taken(left, "prompt_tokens", int), taken(left, "completion_tokens", int)
     if asked is None or answered is None:
@@ -84,10 +90,18 @@ def _tokens_of(rest: dict[str, Any]) -> Tokens | None:
     for name, details in ((_INTO, into), (_OUT, out)):
         if details is not None:
             left[name] = details
-    del rest["usage"]
-    total = taken(left, "total_tokens", int)
+    del holder["usage"]
+    if inner is not None:
+        rest[_GROQ] = inner
     return Tokens(
-        input=asked, output=answered, total=total, cached=cached, cache_write=written, reasoning=reasoning, extra=left
+        input=asked,
+        output=answered,
+        total=taken(left, "total_tokens", int),
+        cached=cached,
+        cache_write=written,
+        reasoning=reasoning,
+        extra=left,
+        spelled=() if inner is None else (_GROQ,),
     )
 
 
