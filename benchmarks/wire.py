@@ -164,7 +164,9 @@ def cases() -> Iterator[tuple[str, Callable[[], object]]]:
     yield f"parse, {len(ESCAPED)} bytes, with escapes", partial(json_tree.parse, ESCAPED)
     yield f"parse, {len(LONG)} bytes, compact", partial(json_tree.parse, LONG)
     yield "read_request (parse and checks)", partial(chat.read_request, COMPACT, HEADERS, CALLER, vary=VARY)
-    yield "keys", partial(Keyring(b"s" * 32).keys, request, question_of(request, CacheSpec()), target, "default", 0)
+    keys = partial(Keyring(b"s" * 32).keys, request, question_of(request, CacheSpec()), target, "default", 0)
+    yield "what it asks, in every dialect's form", partial(question_of, request, CacheSpec())
+    yield "keys", keys
     yield "ask for a stream's usage", lambda: edits.apply(streamed.body, chat.edits(streamed), ())
     yield f"split {len(EVENTS)} events, one a read", partial(split, EVENTS)
     yield f"record {len(EVENTS)} events", partial(record, EVENTS)
