@@ -14,7 +14,7 @@ from pennyworth.wire.chat.body import ENDINGS, PIECE
 from pennyworth.wire.chat.usage import read_usage
 from pennyworth.wire.streams.blocks import Blocks
 from pennyworth.wire.streams.events import data_of, decoded
-from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason, Said
+from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason, Said, unheard_of
 
 _NULL_LENGTH = len(b"null")
 _REASONS: dict[str, Reason] = {"complete": "complete", "length": "length", "filtered": "filtered", "tools": "tools"}
@@ -117,8 +117,7 @@ class ChatReader:
         self._over, self._plain = True, -1
         ending = ENDINGS.get(self._finish.lower(), "error")
         if ending not in _REASONS:
-            message = f"The reply ended for a reason that has no words here: {self._finish[:40]!r}"
-            return [Failed("api_error", message, self._finish[:40])]
+            return [unheard_of(self._finish)]
         # OpenAI ends a call forced by ``tool_choice`` with "stop".
         reason = "tools" if self._calls and ending == "complete" else _REASONS[ending]
         usage = read_usage(bytes(self._usage)) if len(self._usage) > _NULL_LENGTH else None

@@ -14,7 +14,7 @@ from pennyworth.money import Usage
 from pennyworth.wire import loose
 from pennyworth.wire.streams.blocks import Blocks
 from pennyworth.wire.streams.events import data_of, decoded
-from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason
+from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason, unheard_of
 
 REASONS: dict[str, Reason] = {
     "end_turn": "complete",
@@ -161,8 +161,7 @@ class MessagesReader:
         self._over = True
         reason = REASONS.get(self._reason)
         if reason is None:
-            message = f"The reply ended for a reason that has no words here: {self._reason[:40]!r}"
-            return [Failed("api_error", message, self._reason[:40])]
+            return [unheard_of(self._reason)]
         return [*self._blocks.close_all(), Ended(reason, self._usage(), self._stop)]
 
     def _usage(self) -> Usage | None:
