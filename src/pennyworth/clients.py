@@ -32,6 +32,7 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
         requests_per_minute, tokens_per_minute: 0 = no limit. Tokens are those of calls to providers, in and out.
         at_limit: what becomes of requests beyond a budget or rate. ``downgrade_to``: the model asked instead.
         alert_at: shares of a budget at which the operator is told, once a period each.
+        pass_through: may ask what has no price and so is bounded by nothing of this; ``None``: only where nothing bounds.
     """
 
     models: tuple[str, ...] = ("*",)
@@ -41,6 +42,7 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     at_limit: AtLimit = "refuse"
     downgrade_to: str = ""
     alert_at: tuple[float, ...] = (0.8, 1.0)
+    pass_through: bool | None = None
 
 
 UNLIMITED = Allowance()

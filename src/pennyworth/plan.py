@@ -293,6 +293,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         enabled: the kill switch's initial position; off = a plain proxy that still writes receipts.
         allow_anonymous: callers without a key are served (only on loopback unless the operator insists).
         everyone: what all callers together may do. ``alert_webhook``: the URL that is told of alerts ("" = the log only).
+        pass_through: what is asked under ``/v1/`` beside the dialects goes to its provider untouched.
         state_dir: where store, journal, ledger and the deployment secret live.
         digest: of the configuration; on every receipt.
     """
@@ -314,6 +315,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     prices: PriceSpec = PriceSpec()
     enabled: bool = True
     allow_anonymous: bool = False
+    pass_through: bool = True
     state_dir: str = ".pennyworth"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     digest: str = ""

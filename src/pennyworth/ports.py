@@ -265,6 +265,7 @@ class PriceBook(Protocol):
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One HTTP call to a provider, ready to go: what ``Upstream.open`` sends as it stands.
 
+    ``path``: below the base URL, as it goes into the request line; it may carry a query.
     ``within_s``: what is left for a whole reply, where that is less than the provider's ``total_s``; 0 = no less.
     """
 
@@ -274,6 +275,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     stream: bool
     within_s: float = 0.0
+    method: str = "POST"
 
     def __repr__(self) -> str:  # a credential is among the headers, a prompt is the body
         return f"Call({self.target.name!r}, {self.path!r}, {len(self.body)} bytes)"

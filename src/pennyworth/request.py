@@ -45,6 +45,32 @@ class Directives(msgspec.Struct, frozen=True):
     max_stale_s: int | None = None
 
 
+class Through(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked under ``/v1/`` beside the dialects, and is passed through as it came.
+
+    Attributes:
+        path: below a provider's base URL, its escapes and its query as the caller sent them.
+        headers: those of the caller's that go along; lower-cased names.
+        shape: method and path without what only one caller knows: ``GET /v1/files/{id}``.
+        named: the model that its body, form or path names, "" for none. ``renamable``: it may be given another name.
+        provider: whom the caller wants asked, by the name of its section; "" leaves it to the configuration.
+        flavour: the dialect in which he reads errors. ``counts``: he asks how many tokens a Messages request has.
+    """
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    shape: str
+    named: str = ""
+    renamable: bool = False
+    provider: str = ""
+    flavour: Dialect = "chat"
+    counts: bool = False
+
+    def __repr__(self) -> str:  # ids of a caller's files must not reach a log by way of a repr
+        return f"Through({self.shape!r})"
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One question to a model.
 
@@ -57,6 +83,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         once: its ``Idempotency-Key``, "" without one.
         end_user: the body's ``user`` field, else the header ``x-pennyworth-user``, or "": hashed before it reaches a receipt.
         timeout_s: how long the caller waits, where it says so; 0 = it does not.
+        through: where and how it is sent, for the dialect ``other`` alone.
     """
 
     dialect: Dialect
@@ -74,6 +101,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     end_user: str = ""
     once: str = ""
     timeout_s: float = 0.0
+    through: Through | None = None
 
     def __repr__(self) -> str:  # a prompt must not reach a log by way of a repr
         return f"Request({self.dialect!r}, {self.model!r}, {self.caller!r}, {len(self.body)} bytes)"

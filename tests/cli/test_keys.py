@@ -64,7 +64,8 @@ def test_every_option_reaches_the_key(keys, tmp_path):
         "--downgrade-to": "small",
         "--alert-at": 0.5,
     }
-    made = keys("create", "alice", *[part for pair in options.items() for part in pair], "--config", "p.toml", "--json")
+    given = [part for pair in options.items() for part in pair]
+    made = keys("create", "alice", *given, "--pass-through", "--config", "p.toml", "--json")
     assert made.code == 0, made.err
     told = {name: value for name, value in made.json.items() if name not in ("secret", "ends_in", "created", "expires")}
     assert told == {
@@ -81,6 +82,7 @@ def test_every_option_reaches_the_key(keys, tmp_path):
         "at_limit": "downgrade",
         "downgrade_to": "small",
         "alert_at": [0.5],
+        "pass_through": True,
         "revoked": None,
         "former_secret_until": None,
         "version": 1,

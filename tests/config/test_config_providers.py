@@ -126,6 +126,7 @@ def test_every_preset_that_has_an_address_loads_by_its_name(tmp_path):
         env = {preset.key_env: "k"} | ({preset.url_env: "https://x.example.com"} if preset.url_env else {})
         made = provider(tmp_path, "", env, preset.name)
         assert (made.preset, made.auth, made.quirks) == (preset.name, preset.auth, preset.quirks)
+        assert (made.dialects, made.headers) == (preset.dialects, preset.headers)
 
 
 def findings(tmp_path, lines, env=None, name="own"):
@@ -162,3 +163,40 @@ def test_a_preset_without_published_prices_is_pointed_to_an_overlay(tmp_path):
         assert severity == "warning"
         assert "no published price" in message
     assert "providers.openai.price_provider" not in findings(tmp_path, "", {"OPENAI_API_KEY": "k"}, "openai")
+
+
+def test_anthropic_is_asked_in_its_own_dialect_with_its_key_in_its_own_header():
+    (made,) = load(None, {"ANTHROPIC_API_KEY": "sk-ant"}).providers
+    assert (made.name, made.base_url, made.auth) == ("anthropic", "https://api.anthropic.com/v1", "x-api-key")
+    assert made.dialects == ("messages", "other")
+    assert made.headers == (("anthropic-version", "2023-06-01"),)
+    (moved,) = load(None, {"ANTHROPIC_API_KEY": "sk-ant", "ANTHROPIC_BASE_URL": "https://relay.example/"}).providers
+    assert (moved.base_url, moved.headers) == ("https://relay.example/v1", made.headers)
+
+
+ADDRESSES = [
+    ("foundry", "ANTHROPIC_FOUNDRY_BASE_URL", "https://r.services.ai.azure.com/anthropic/", "https://r.services.ai.azure.com/anthropic/v1"),
+    ("bedrock", "AWS_BEDROCK_BASE_URL", "https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1", "https://bedrock-runtime.eu-west-1.amazonaws.com/openai/v1"),
+    ("bedrock-anthropic", "ANTHROPIC_BEDROCK_MANTLE_BASE_URL", "https://bedrock-mantle.us-east-1.api.aws/anthropic", "https://bedrock-mantle.us-east-1.api.aws/anthropic/v1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "variable", "said", "address"), ADDRESSES)
+def test_the_variable_of_its_own_sdk_says_where_it_is(tmp_path, name, variable, said, address):
+    made = provider(tmp_path, "", {preset_named(name).key_env: "k", variable: said}, name)
+    assert made.base_url == address
+
+
+def test_a_header_of_the_file_stands_instead_of_the_presets_and_beside_its_others(tmp_path):
+    more = provider(tmp_path, 'headers = { "x-team" = "search" }', {"ANTHROPIC_API_KEY": "k"}, "anthropic")
+    assert more.headers == (("x-team", "search"), ("anthropic-version", "2023-06-01"))
+    other = provider(
+        tmp_path, 'headers = { "Anthropic-Version" = "2027-01-01" }', {"ANTHROPIC_API_KEY": "k"}, "anthropic"
+    )
+    assert other.headers == (("anthropic-version", "2027-01-01"),)
+
+
+def test_each_key_in_the_environment_brings_in_one_provider_at_most():
+    for preset in PRESETS:
+        names = [made.name for made in load(None, {preset.key_env: "k"}).providers]
+        assert len(names) <= 1, names

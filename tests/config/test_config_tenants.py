@@ -46,6 +46,9 @@ KEYS = [
     ),
     ({"alert_at": [1, 0.5, 1]}, attrgetter("allowance.alert_at"), (0.5, 1.0)),
     ({"alert_at": []}, attrgetter("allowance.alert_at"), ()),
+    ({"pass_through": True}, attrgetter("allowance.pass_through"), True),
+    ({"pass_through": False}, attrgetter("allowance.pass_through"), False),
+    ({}, attrgetter("allowance.pass_through"), None),
 ]
 
 

@@ -9,19 +9,30 @@ from typing import Any
 
 import pytest
 
-from pennyworth.clients import ClientKey
+from pennyworth.clients import Allowance, Budget, ClientKey
 from pennyworth.decide import allowance
 from pennyworth.decide.allowance import Limit
+from pennyworth.plan import ModelSpec
 from pennyworth.secret import Secret
 from pennyworth.testing.chat_bytes import chat_events, error_json
 from pennyworth.testing.scripted_server import Connection, await_close, connection, http_head, reset, send
 from tests.door.conftest import MakeGateway
 from tests.door.raw import Wire, post, question
-from tests.door.running import Running, free_port, plan_for
+from tests.door.running import Running, free_port, plan_for, provider_at
 from tests.door.scripted_provider import last_reply, last_stream
 
 PAGE = (Path(__file__).parents[2] / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 KEYS = (ClientKey(name="app", secret=Secret("pw-0123456789abcd"), scope="app"),)
+
+
+TWO = (provider_at("http://127.0.0.1:9/v1", name="mistral"), provider_at("http://127.0.0.1:9/v1"))
+EAR = ModelSpec(name="ear", provider="openai", upstream_name="whisper-1")
+FORM = b'--b\r\ncontent-disposition: form-data; name="model"\r\n\r\n%b\r\n--b\r\n'
+FORMED = "content-type: multipart/form-data; boundary=b"
+
+
+def get(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: a", *headers, "", ""]).encode()
 
 
 def plain(text: str) -> str:
@@ -74,6 +85,17 @@ REFUSED: list[tuple[dict[str, Any], bytes]] = [
     ({}, post(question(), *["A: b"] * 101)),
     ({}, post(question(), "Cache-Control: only-if-cached")),
     ({"provider": {"credential": Secret("")}}, post(question())),
+    *[({}, get(path)) for path in ("/v1/organization/projects", "/v1/files/../x", "/v1/a|b", "/v1/files/a%2fb")],
+    ({}, get("/v1/files", "x-pennyworth-provider: opnai")),
+    ({"pass_through": False}, get("/v1/files")),
+    ({"provider": {"dialects": ("chat",)}}, get("/v1/files")),
+    ({"provider": {"dialects": ("chat",)}}, get("/v1/files", "x-pennyworth-provider: openai")),
+    ({"providers": TWO}, get("/v1/files")),
+    ({"everyone": Allowance(budgets=(Budget(period="month", amount="5"),))}, get("/v1/files")),
+    ({"everyone": Allowance(pass_through=False)}, get("/v1/files")),
+    ({}, post(b"{}", path="/v1/messages/count_tokens")),
+    ({"models": {"ear": EAR}}, post(FORM % b"ear", FORMED, path="/v1/audio/transcriptions")),
+    ({}, post(FORM % b"a" + FORM % b"b", FORMED, path="/v1/audio/transcriptions")),
 ]
 
 

@@ -109,6 +109,7 @@ def requests() -> Iterator[bytes]:
     yield post(question(), f"Authorization: Basic {canary('basic')}")
     yield post(question(), f"X-API-KEY: {canary('stranger')}")
     yield f"GET /v1/{canary('path')} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+    yield f"GET /{canary('path')} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
     yield f"GET /v1/models HTTP/1.1\r\nHost: a\r\nBroken {canary('head')}\r\n\r\n".encode()
     yield f"{canary('head')} / HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 

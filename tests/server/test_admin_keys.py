@@ -13,6 +13,7 @@ import pytest
 from pennyworth.plan import Plan
 from pennyworth.sandbox import SandboxServer
 from pennyworth.server.public import ROUTES
+from pennyworth.wire.dialects import CODECS
 from tests.server.gateways import GatewayThread, Reply, call, plan_for
 
 ADMIN = "the-admin-key-0123456789abc"
@@ -169,7 +170,8 @@ def test_every_role_opens_its_own_routes_and_no_others(keyed: GatewayThread) -> 
     shown = roles(keyed)
     admin_routes = ["GET /", *admin(keyed, "GET", "/").json["routes"]]
     assert len(admin_routes) > 15
-    assert {path for _, path in ROUTES} == {"/v1/chat/completions", "/v1/models", *PROBES}
+    dialects = {f"/v1{codec.PATH}" for codec in CODECS.values()}
+    assert {path for _, path in ROUTES} == {*dialects, "/v1/models", *PROBES}
     wrong = []
     for role, headers in shown.items():
         for route in admin_routes:

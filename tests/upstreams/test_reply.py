@@ -26,6 +26,14 @@ def read(*pieces: bytes, ended: bool = False) -> Read:
     return reply.status, reply.headers, b"".join(reply.pieces), reply.whole, reply.reusable
 
 
+def read_bodiless(data: bytes, at: list[int]) -> Read:
+    reply = Reply(bodiless=True)
+    for piece in cut(data, at):
+        if not reply.whole:
+            reply.feed(piece)
+    return reply.status, reply.headers, b"".join(reply.pieces), reply.whole, reply.reusable
+
+
 def broken(*pieces: bytes) -> bool:
     try:
         read(*pieces)
@@ -159,3 +167,15 @@ def test_the_encoding_is_noted():
     reply = Reply()
     reply.feed(http_head(headers={"content-encoding": "GZip", "content-length": "1"}))
     assert reply.encoding == "GZip"
+
+
+@given(st.lists(st.integers(0, 200), max_size=4))
+def test_the_answer_to_a_head_is_whole_with_its_headers_whatever_length_they_speak_of(at: list[int]):
+    for length in ("0", "5", "200000000"):
+        head = http_head(headers={"content-length": length, "content-type": "audio/mpeg"})
+        said = [("content-length", length), ("content-type", "audio/mpeg")]
+        assert read_bodiless(head, at) == (200, said, b"", True, True)
+
+
+def test_a_body_that_follows_the_answer_to_a_head_is_given_to_nobody_and_ends_the_connection():
+    assert read_bodiless(http_reply(BODY), [])[2:] == (b"", True, False)

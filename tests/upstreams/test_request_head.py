@@ -20,6 +20,11 @@ def call(base_url: str, *headers: tuple[str, str], body: bytes = b"{}") -> Call:
     )
 
 
+def asking(method: str, path: str, body: bytes = b"") -> Call:
+    asked = call("http://a/v1", body=body)
+    return Call(target=asked.target, path=path, headers=(), body=body, stream=True, method=method)
+
+
 def lines(asked: Call) -> list[str]:
     return Sites().of(asked).head(asked).decode().split("\r\n")
 
@@ -111,3 +116,32 @@ def test_however_many_sites_there_are_few_are_remembered():
     for number in range(1000):
         sites.of(call(f"http://a{number}/v1"))
     assert len(sites) <= 256
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE", "POST", "PUT", "PATCH"])
+def test_a_call_has_its_own_method_and_query_and_says_a_length_where_there_may_be_a_body(method: str):
+    first, *rest = lines(asking(method, "/files?limit=2&after=file%2F1"))
+    assert first == f"{method} /v1/files?limit=2&after=file%2F1 HTTP/1.1"
+    assert ("content-length: 0" in rest) is (method in ("POST", "PUT", "PATCH"))
+    assert "content-length: 3" in lines(asking(method, "/files", b"abc"))
+
+
+@pytest.mark.parametrize("method", ["GET /x HTTP/1.1\r\nHost: b\r\n\r\nGET", "G ET", "", "G\x00"])
+def test_a_method_that_would_not_stay_one_word_is_not_sent(method: str):
+    with pytest.raises(UpstreamError):
+        lines(asking(method, "/files"))
+
+
+def test_two_methods_on_one_path_are_two_heads():
+    sites = Sites()
+    get, delete = asking("GET", "/files/1"), asking("DELETE", "/files/1")
+    assert sites.of(get).head(get).startswith(b"GET ")
+    assert sites.of(delete).head(delete).startswith(b"DELETE ")
+
+
+def test_paths_without_number_do_not_push_out_what_is_called_all_the_time():
+    sites = Sites()
+    usual = sites.of(call("http://a/v1"))
+    for number in range(1000):
+        sites.of(asking("GET", f"/files/{number}"))
+        assert sites.of(call("http://a/v1")) is usual

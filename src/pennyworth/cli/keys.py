@@ -72,6 +72,9 @@ def create(
     at_limit: Annotated[str | None, Parameter(help="Beyond a limit: refuse, downgrade or cache_only.")] = None,
     downgrade_to: Annotated[str | None, Parameter(help="The model that is asked instead, beyond a limit.")] = None,
     alert_at: Shares = None,
+    pass_through: Annotated[
+        bool | None, Parameter(help="It may ask what has no price and is passed through, or may not.")
+    ] = None,
     config: ConfigPath = None,
     state_dir: StateDir = None,
     as_json: AsJson = False,
@@ -97,6 +100,7 @@ def create(
         "at_limit": at_limit,
         "downgrade_to": downgrade_to,
         "alert_at": alert_at,
+        "pass_through": pass_through,
     }
     plan, now_s, secret = _plan(config, state_dir), time.time(), new_client_key()
     asked = _wanted({key: value for key, value in given.items() if value is not None}, plan)

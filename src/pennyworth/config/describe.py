@@ -63,6 +63,7 @@ def in_words(allowance: Allowance) -> str:
         f"{allowance.requests_per_minute} requests/min" if allowance.requests_per_minute else "",
         f"{allowance.tokens_per_minute} tokens/min" if allowance.tokens_per_minute else "",
         f"at the limit: {_at_limit(allowance)}" if allowance.at_limit != "refuse" else "",
+        "" if allowance.pass_through is None else f"pass-through {'yes' if allowance.pass_through else 'no'}",
     ]
     return "; ".join(part for part in told if part)
 
@@ -122,4 +123,6 @@ def _rest(plan: Plan) -> Iterator[Row]:
     yield Row("prices", "", overlay, f"a book older than {plan.prices.stale_after_days} days warns")
     yield Row("log", "", plan.log_level)
     yield Row("enabled", "", "yes" if plan.enabled else "no: a plain proxy that writes receipts")
+    if not plan.pass_through:
+        yield Row("pass-through", "", "no: the dialects alone are served")
     yield Row("digest", "", plan.digest)

@@ -16,7 +16,7 @@ from pennyworth.config.models import models
 from pennyworth.config.providers import providers, refuse_itself
 from pennyworth.config.reading import Reading, Section
 from pennyworth.config.routes import routes, switches
-from pennyworth.config.schema import CACHE, LIMITS, LOG, NAMED_TABLES, PRICES, ROOT, TABLES_OF_ONE
+from pennyworth.config.schema import CACHE, LIMITS, LOG, NAMED_TABLES, PASS_THROUGH, PRICES, ROOT, TABLES_OF_ONE
 from pennyworth.config.tenants import alert_webhook, everyone, refuse_unreachable, teams
 from pennyworth.errors import ConfigError
 from pennyworth.plan import CacheSpec, Limits, Plan, PriceSpec, Provider
@@ -135,6 +135,7 @@ def _plan(reading: Reading, data: Mapping[str, object]) -> Plan:
         listen=entry.listen,
         prices=PriceSpec(**_section(reading, PRICES, data)),
         allow_anonymous=entry.allow_anonymous,
+        **_section(reading, PASS_THROUGH, data),
         **_section(reading, LOG, data),
         **root,
     )

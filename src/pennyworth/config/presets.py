@@ -18,7 +18,8 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
         price_provider: its name in the price book. ``published``: that book has prices for it.
         url_env: the variable by which its own SDK is pointed elsewhere; with ``url_suffix`` appended to it.
         keyless: a server of one's own, which asks for a key only if it was started with one.
-        dialects: those it speaks, as in ``plan.Provider``.
+        dialects: those it speaks, as in ``plan.Provider``. ``headers``: sent with every call, unless the file or the
+            caller says another.
         named_only: the key alone does not bring it in; the file has to name it.
     """
 
@@ -32,6 +33,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     auth: Auth = "bearer"
     quirks: Quirks = PLAIN
     dialects: tuple[Dialect, ...] = SPOKEN
+    headers: tuple[tuple[str, str], ...] = ()
     keyless: bool = False
     named_only: bool = False
     published: bool = True
@@ -42,6 +44,12 @@ _CAP_IS_MAX_TOKENS = Quirks(cap_field="max_tokens")
 
 _STRICT = Quirks(leave_out=("stream_options", "user", "service_tier", "safety_identifier"), cap_field="max_tokens")
 """Mistral refuses every field it does not know (422 ``extra_forbidden``), and says its usage unasked."""
+
+
+_VERSION = (("anthropic-version", "2023-06-01"),)
+"""Anthropic's dialect refuses a request that does not say which version it is in; this one is the latest."""
+
+_EVERY: tuple[Dialect, ...] = ("chat", "responses", "messages", "embeddings", "other")
 
 
 # The order is that of asking when several keys are set: the narrow patterns before the wide ones.
@@ -55,12 +63,36 @@ PRESETS = (
         url_env="OPENAI_BASE_URL",
     ),
     Preset(
+        name="anthropic",
+        base_url="https://api.anthropic.com/v1",
+        key_env="ANTHROPIC_API_KEY",
+        models=("claude-*",),
+        price_provider="anthropic",
+        url_env="ANTHROPIC_BASE_URL",
+        url_suffix="/v1",
+        auth="x-api-key",
+        dialects=("messages", "other"),
+        headers=_VERSION,
+    ),
+    Preset(  # its Responses endpoint knows some of its models only, so these are asked in chat
         name="deepseek",
         base_url="https://api.deepseek.com/v1",
         key_env="DEEPSEEK_API_KEY",
         models=("deepseek-*",),
         price_provider="deepseek",
         quirks=_CAP_IS_MAX_TOKENS,
+        dialects=("chat",),
+    ),
+    Preset(  # the same models in Anthropic's dialect
+        name="deepseek-anthropic",
+        base_url="https://api.deepseek.com/anthropic/v1",
+        key_env="DEEPSEEK_API_KEY",
+        models=("deepseek-*",),
+        price_provider="deepseek",
+        auth="x-api-key",
+        dialects=("messages",),
+        headers=_VERSION,
+        named_only=True,
     ),
     Preset(
         name="dashscope",
@@ -68,6 +100,7 @@ PRESETS = (
         key_env="DASHSCOPE_API_KEY",
         models=("qwen*", "qwq*", "qvq*"),
         price_provider="dashscope",
+        dialects=("chat", "embeddings", "other"),
         published=False,
     ),
     Preset(  # Singapore. Keys belong to one region, but their variable has one name
@@ -76,6 +109,7 @@ PRESETS = (
         key_env="DASHSCOPE_API_KEY",
         models=("qwen*", "qwq*", "qvq*"),
         price_provider="dashscope-intl",
+        dialects=("chat", "embeddings", "other"),
         published=False,
         named_only=True,
     ),
@@ -95,6 +129,7 @@ PRESETS = (
         ),
         price_provider="mistral",
         quirks=_STRICT,
+        dialects=("chat", "embeddings", "other"),
     ),
     Preset(
         name="groq",
@@ -102,6 +137,7 @@ PRESETS = (
         key_env="GROQ_API_KEY",
         models=("llama-*", "meta-llama/*", "openai/gpt-oss-*", "moonshotai/kimi-*", "qwen/*"),
         price_provider="groq",
+        dialects=("chat", "responses", "other"),
     ),
     Preset(
         name="gemini",
@@ -109,6 +145,7 @@ PRESETS = (
         key_env="GEMINI_API_KEY",
         models=("gemini-*", "gemma-*"),
         price_provider="google",
+        dialects=("chat", "embeddings", "other"),
     ),
     Preset(
         name="openrouter",
@@ -116,6 +153,7 @@ PRESETS = (
         key_env="OPENROUTER_API_KEY",
         models=("*/*",),
         price_provider="openrouter",
+        dialects=_EVERY,
     ),
     Preset(  # the v1 API: deployments are named as models; a token of Entra ID needs auth = "bearer"; no address of its own
         name="azure",
@@ -127,12 +165,48 @@ PRESETS = (
         url_suffix="/openai/v1",
         auth="api-key",
     ),
+    Preset(  # Claude by Azure: its deployments in Anthropic's dialect
+        name="foundry",
+        base_url="",
+        key_env="ANTHROPIC_FOUNDRY_API_KEY",
+        models=("claude-*",),
+        price_provider="anthropic",
+        url_env="ANTHROPIC_FOUNDRY_BASE_URL",
+        url_suffix="/v1",
+        auth="x-api-key",
+        dialects=("messages",),
+        headers=_VERSION,
+        named_only=True,
+    ),
+    Preset(  # OpenAI's formats by AWS; the region is in its address
+        name="bedrock",
+        base_url="",
+        key_env="AWS_BEARER_TOKEN_BEDROCK",
+        models=("openai.*", "*.openai.*"),
+        price_provider="aws",
+        url_env="AWS_BEDROCK_BASE_URL",
+        dialects=("chat", "responses"),
+        named_only=True,
+    ),
+    Preset(  # Claude by AWS in Anthropic's dialect; not InvokeModel, which is another wire format
+        name="bedrock-anthropic",
+        base_url="",
+        key_env="AWS_BEARER_TOKEN_BEDROCK",
+        models=("anthropic.*", "*.anthropic.*"),
+        price_provider="aws",
+        url_env="ANTHROPIC_BEDROCK_MANTLE_BASE_URL",
+        url_suffix="/v1",
+        dialects=("messages",),
+        headers=_VERSION,
+        named_only=True,
+    ),
     Preset(
         name="vllm",
         base_url="http://localhost:8000/v1",
         key_env="VLLM_API_KEY",
         models=("*",),
         price_provider="vllm",
+        dialects=_EVERY,
         published=False,
         keyless=True,
         named_only=True,
@@ -143,6 +217,7 @@ PRESETS = (
         key_env="SGLANG_API_KEY",
         models=("*",),
         price_provider="sglang",
+        dialects=_EVERY,
         published=False,
         keyless=True,
         named_only=True,
@@ -155,6 +230,18 @@ PRESETS = (
         price_provider="ollama",
         published=False,
         quirks=_CAP_IS_MAX_TOKENS,
+        dialects=_EVERY,
+        keyless=True,
+        named_only=True,
+    ),
+    Preset(
+        name="lmstudio",
+        base_url="http://localhost:1234/v1",
+        key_env="LM_API_TOKEN",
+        models=("*",),
+        price_provider="lmstudio",
+        published=False,
+        dialects=_EVERY,
         keyless=True,
         named_only=True,
     ),

@@ -68,6 +68,7 @@ def _from_table(reading: Reading, name: str, table: Mapping[str, object]) -> Pro
         by = road(reading, at, given, base_url)
         quirks = _quirks(given, start.quirks if start else PLAIN)
         settings = _preset_settings(start) | given
+        settings["headers"] = _headers(start, given)
         return Provider(
             name=name, base_url=base_url, credential=secret, key_source=source, road=by, quirks=quirks, **settings
         )
@@ -127,6 +128,13 @@ def _preset_settings(start: Preset | None) -> dict[str, Any]:
     }
 
 
+def _headers(start: Preset | None, given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Those of the file, and of the preset what the file does not name."""
+    own: tuple[tuple[str, str], ...] = given.get("headers", ())
+    names = {name for name, _ in own}
+    return (*own, *[header for header in (start.headers if start else ()) if header[0] not in names])
+
+
 def _preset_address(reading: Reading, preset: Preset) -> str:
     return preset.base_url or _named_address(reading, preset)
 
@@ -164,5 +172,6 @@ def _from_preset(reading: Reading, preset: Preset) -> Provider | None:
         auth=preset.auth,
         quirks=preset.quirks,
         dialects=preset.dialects,
+        headers=preset.headers,
         preset=preset.name,
     )

@@ -154,6 +154,20 @@ LOG = Section(
     ),
 )
 
+PASS_THROUGH = Section(
+    heading="[pass_through]",
+    meaning="What is asked under /v1/ beside the dialects: files, batches, sound, images, and whatever comes.",
+    noun=Plan,
+    fields=(
+        Field(
+            key="enabled",
+            attr="pass_through",
+            kind=FLAG,
+            meaning="such requests go to their provider untouched; false refuses them",
+        ),
+    ),
+)
+
 ROOT = Section(
     heading="",
     meaning="At the top of the file, before the first section.",
@@ -182,9 +196,12 @@ ROOT = Section(
 )
 
 NAMED_TABLES = ("providers", "models", "lifetimes", "keys", "teams")
-TABLES_OF_ONE = ("switches", "cache", "limits", "listen", "admin", "prices", "log", "everyone", "alerts")
+TABLES_OF_ONE = (
+    *("switches", "cache", "limits", "listen", "admin", "prices", "log"),
+    *("everyone", "alerts", "pass_through"),
+)
 SECTIONS = (
     ROOT, LISTEN, ADMIN, KEY, TEAM, EVERYONE, ALERTS,
-    PROVIDER, CALLS, MODEL, PRICE, ROUTE, SWITCHES, CACHE, LIFETIME, LIMITS, PRICES, LOG,
+    PROVIDER, CALLS, MODEL, PRICE, ROUTE, PASS_THROUGH, SWITCHES, CACHE, LIFETIME, LIMITS, PRICES, LOG,
 )  # fmt: skip
 """In the order of the reference."""

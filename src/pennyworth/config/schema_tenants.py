@@ -7,7 +7,7 @@ from typing import get_args
 from pennyworth.clients import Allowance, AtLimit, ClientKey, Share, Team
 from pennyworth.config.amounts import BUDGET, SHARES
 from pennyworth.config.credentials import SECRET, VARIABLE
-from pennyworth.config.kinds import NAME, PATTERNS, TEXT, one_of, whole
+from pennyworth.config.kinds import FLAG, NAME, PATTERNS, TEXT, one_of, whole
 from pennyworth.config.reading import Field, Section
 from pennyworth.plan import Plan
 
@@ -37,6 +37,12 @@ ALLOWANCE_FIELDS = (
         kind=SHARES,
         meaning="shares of a budget at which the operator is told, once each",
         default="`0.8, 1`",
+    ),
+    Field(
+        key="pass_through",
+        kind=FLAG,
+        meaning="may ask what is passed through, which has no price and so keeps no budget",
+        default="true only where nothing of the above limits",
     ),
 )
 

@@ -8,7 +8,7 @@ nothing in hand is refused.
 from __future__ import annotations
 
 from pennyworth.clients import AtLimit
-from pennyworth.decide import allowance, worst
+from pennyworth.decide import allowance, passing, worst
 from pennyworth.decide.admit import Refuse
 from pennyworth.decide.allowance import Limit
 from pennyworth.engine.accounts import Accounts
@@ -18,6 +18,7 @@ from pennyworth.engine.purse import Held, Hold, Need, Purse
 from pennyworth.engine.state import State
 from pennyworth.errors import ConfigError, StoreError
 from pennyworth.plan import Target
+from pennyworth.request import Through
 from pennyworth.view import Grant
 
 _BROKEN_S = 60.0
@@ -49,6 +50,18 @@ class Allowances:
             if holding.short and limit.at_limit == "refuse" and not self._could_fit(p, purse, holding.left):
                 return self._refuse(p, limit)
         return None
+
+    def pass_through(self, p: Passage, through: Through, grant: Grant) -> Refuse | None:
+        """``enter`` and ``pay`` for what is passed through: it counts as a request, and what of it has a price is set
+        aside. It is given leave beside its caller's limits, so the rest is not held against them."""
+        if (over := self.enter(p, grant)) is not None or (over := p.barred) is not None:
+            return over
+        if p.beyond is not None:
+            return passing.beyond(p.beyond)
+        if passing.costs_nothing(through) or p.terms.rates.rate(p.target, self._state.clock.wall_s()) is None:
+            return None
+        no = self.pay(p)
+        return passing.beyond(no) if isinstance(no, Limit) else no
 
     def pay(self, p: Passage) -> Refuse | Limit | None:
         """Sets aside what a call to the passage's target may cost at most. A ``Limit``: it is reached, and the model it

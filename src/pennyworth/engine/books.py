@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from cachebox import LRUCache
 
-from pennyworth.decide import forget, savings, tokens
+from pennyworth.decide import forget, passing, savings, tokens
 from pennyworth.decide.key import Keyring
 from pennyworth.engine.passage import Passage
 from pennyworth.engine.rates import Rate
@@ -101,7 +101,7 @@ class Books:
         """One call as it stands on the receipt, priced."""
         into = saying.request.dialect
         usage, basis = self._usage(p, outcome)
-        if basis == "metered":
+        if basis == "metered" and p.request.through is None:
             self._watch.look(p, target, outcome)
         spent, basis = self._cost(p, target, usage, basis) if usage else (ZERO, basis)
         return AttemptNote(
@@ -238,6 +238,8 @@ class Books:
             if outcome.usage.output or not outcome.text:
                 return outcome.usage, "metered"
             return msgspec.structs.replace(outcome.usage, output=tokens.estimate_tokens(outcome.text)), "estimated"
+        if p.request.through is not None:
+            return None, passing.basis(p.request.through, outcome)
         if outcome.status >= 300 or (outcome.status == 0 and outcome.ending not in ("caller_left", "outrun")):
             return None, "none"
         return Usage(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from pennyworth.decide import fault, once, retrying
+from pennyworth.decide import fault, once, passing, retrying
 from pennyworth.engine.allowances import Allowances
 from pennyworth.engine.books import Books
 from pennyworth.engine.health import TargetHealth
 from pennyworth.engine.lessons import Lessons
 from pennyworth.engine.passage import Passage
+from pennyworth.engine.passing_on import PassingOn
 from pennyworth.engine.race import Race
 from pennyworth.engine.sending import Errand, Sending, Sent
 from pennyworth.engine.state import State
@@ -85,6 +86,9 @@ class Courier:
             self._lessons.learn(health, errand, sent, started)
 
     async def _send(self, errand: Errand, health: TargetHealth, why: str) -> Sent:
+        if errand.p.request.through is not None:
+            within_s = self._within_s(errand)
+            return await PassingOn(errand, why, within_s, self._books, self._state.clock).run(self._upstream)
         if not errand.p.route.hedge or errand.p.once:
             return await self._sending(errand, why).run(self._upstream)
         times = health.streams if errand.p.request.stream else health.whole
@@ -95,8 +99,10 @@ class Courier:
         return await self._hedged(errand, first, race, health, times.p95_s)
 
     def _sending(self, errand: Errand, why: str, race: Race | None = None) -> Sending:
-        within_s = max(errand.deadline - self._now(), 0.001)
-        return Sending(errand, why, within_s, self._books, self._state.clock, race)
+        return Sending(errand, why, self._within_s(errand), self._books, self._state.clock, race)
+
+    def _within_s(self, errand: Errand) -> float:
+        return max(errand.deadline - self._now(), 0.001)
 
     async def _hedged(self, errand: Errand, first: Sending, race: Race, health: TargetHealth, after_s: float) -> Sent:
         """A second call when the first is late to begin; whichever begins first is given."""
@@ -145,7 +151,8 @@ class Courier:
 
 def paid_once(p: Passage) -> bool:
     """A request that is to be paid for once, and may have been: nobody is asked again."""
-    return bool(p.once and p.attempts) and once.may_be_paid(p.attempts[-1])
+    once_only = p.once or not passing.may_repeat(p.request)
+    return bool(once_only and p.attempts) and once.may_be_paid(p.attempts[-1])
 
 
 async def _first_good(running: Sequence[asyncio.Future[Sent]]) -> Sent:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from pennyworth.decide import admit, switches
+from pennyworth.decide import admit, passing, switches
 from pennyworth.decide.admit import Refuse
 from pennyworth.decide.allowance import Limit
 from pennyworth.engine import heads
@@ -26,10 +26,11 @@ from pennyworth.engine.pilot import Pilot
 from pennyworth.engine.relay import Relay
 from pennyworth.engine.replays import Replays
 from pennyworth.engine.state import State
+from pennyworth.engine.through import ThroughRelay, case_of, counted_here
 from pennyworth.engine.triage import Triage
 from pennyworth.outcome import Kept, Layer
 from pennyworth.ports import Similar
-from pennyworth.request import Caller, Dialect, Key, Request
+from pennyworth.request import Caller, Dialect, Key, Request, Through
 from pennyworth.view import View
 from pennyworth.wire.dialects import CODECS
 
@@ -85,6 +86,8 @@ class Engine:
         match admit.admit(request, view):
             case Refuse() as no:
                 return self._no(request, view, no)
+        if request.through is not None:
+            return self._pass_through(request, request.through, view)
         case = self._triage.decide(request, view)
         if isinstance(case, Refuse):
             return self._no(request, view, case)
@@ -100,6 +103,27 @@ class Engine:
         if case.verdict.why == "sampled" and p.exact is not None:
             p.repeats_sample = self.state.sampled_again(p.exact)
         return self._at_once(p) if self._immediate else p
+
+    def _pass_through(self, request: Request, through: Through, view: View) -> Reply | Relay:
+        """What is no dialect's goes to its provider as it came."""
+        target = passing.target(through, view.plan)
+        if isinstance(target, Refuse):
+            return self._no(request, view, target, target.code)
+        grant = view.tenants.grants.get(request.caller.client)
+        if (no := passing.barred(through, grant, target)) is not None:
+            return self._no(request, view, no, no.code)
+        p = Passage(self._books.next_id(view.wall_s), view, case_of(request, through, target, view), self.state.terms)
+        if (
+            grant is not None
+            and grant.limited
+            and (over := self._allowances.pass_through(p, through, grant)) is not None
+        ):
+            return self._no(request, view, over)
+        if through.counts and not passing.counted_by(target):
+            return counted_here(p, self._books)
+        if len(self.flights) >= view.plan.limits.max_in_flight:
+            return self._no(request, view, _FULL)
+        return ThroughRelay(p, self._lead(p), self._books, self._replays, self._ask_again)
 
     async def proceed(self, p: Passage) -> Reply | Relay:
         """A kept answer, or a call that is shared or led; once, where the caller wants to be sure of that."""
@@ -227,7 +251,9 @@ class Engine:
         return Relay(p, flight, self._books, self._replays, self._ask_again)
 
     def _no(self, request: Request, view: View, no: Refuse, reason: str = "") -> Reply:
-        return self.refuse(request.caller, view, no, request.model, dialect=request.dialect, reason=reason)
+        flavour = request.through.flavour if request.through is not None else None
+        model, dialect = request.model, request.dialect
+        return self.refuse(request.caller, view, no, model, dialect=dialect, reason=reason, said_in=flavour)
 
     def refuse(
         self,
@@ -238,16 +264,18 @@ class Engine:
         *,
         dialect: Dialect = "chat",
         reason: str = "",
+        said_in: Dialect | None = None,
     ) -> Reply:
         """Says no in the caller's dialect, with a receipt. ``reason`` stands there instead of a message that quotes
-        the caller."""
+        the caller. ``said_in``: the dialect in which he reads it, where that is another."""
         receipt = self._books.refuse(caller, view, no.status, reason or no.message, model, dialect)
         head = [heads.JSON, (b"x-pennyworth-receipt", receipt.id.encode())]
         if no.retry_after_s:
             head.append((b"retry-after", str(no.retry_after_s).encode()))
         if no.final:
             head.append((b"x-should-retry", b"false"))  # the official SDKs would ask again after any 429
-        return Reply(no.status, head, CODECS[dialect].problem(no.status, no.message, code=no.code, param=no.param))
+        problem = CODECS[said_in or dialect].problem
+        return Reply(no.status, head, problem(no.status, no.message, code=no.code, param=no.param))
 
     async def end(self, why: str) -> None:
         """Ends every flight and waits until each is booked; readers get an error event that says why."""

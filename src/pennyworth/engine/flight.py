@@ -38,6 +38,7 @@ class Flight:
     stand_in: a kept answer to give instead, and how it is ``served``: it came meanwhile, or the provider fails.
     defective: we failed ourselves, so that asking once more may help.
     alone: one reader is left with it, and nobody may join: what was read is forgotten.
+    status: of a reply that is passed through and has begun; 0 for any other.
     """
 
     def __init__(self, terms: Terms | None = None, patience_s: float = 0.0) -> None:
@@ -58,6 +59,7 @@ class Flight:
         self.aborted = ""
         self.defective = False
         self.alone = False
+        self.status = 0
         self.wanted = True
         self._flying = False
         self._readers = 0
@@ -104,6 +106,18 @@ class Flight:
         else:
             bare = block
         self.bare.append(bare)
+        self.pushed += len(block)
+        self._wake()
+
+    def begin_as_it_is(self, status: int) -> None:
+        """A reply of no dialect has begun, with this status."""
+        self.status = status
+        self._wake()
+
+    def push_as_it_is(self, block: bytes) -> None:
+        """Hands a piece of it on."""
+        self.blocks.append(block)
+        self.bare.append(block)
         self.pushed += len(block)
         self._wake()
 

@@ -41,6 +41,8 @@ def gives(p: Passage, flight: Flight, outcome: Outcome) -> bool:
 
 def status_for(p: Passage, flight: Flight, outcome: Outcome) -> int:
     """``flight``'s own reader who waits for a whole reply has been given nothing before its end."""
+    if flight.status:  # passed through, and given already
+        return flight.status
     if flight.fed and p.request.stream:
         return 200
     if gives(p, flight, outcome):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pennyworth.decide import trouble
 from pennyworth.engine.passage import Passage
 from pennyworth.outcome import Kept, Outcome, Receipt
@@ -19,6 +21,11 @@ NO_RETRY = (b"x-should-retry", b"false")
 _NO_BUFFER = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-request-id", "openai-processing-ms", "openai-version", "openai-model")
 _PASSED_ON_PREFIX = ("x-ratelimit-", "x-sandbox")
+_OF_BODY = (
+    *("accept-ranges", "content-disposition", "content-language", "content-range", "content-type"),
+    *("etag", "last-modified", "request-id"),
+)
+"""What says what a body is that is passed through."""
 
 
 def of_hit(p: Passage, kept: Kept, receipt: Receipt, sums: Headers) -> Headers:
@@ -81,6 +88,33 @@ def of_whole(p: Passage, receipt: Receipt, upstream: tuple[tuple[str, str], ...]
     ]
 
 
+def of_through(p: Passage, upstream: tuple[tuple[str, str], ...], *, bodiless: bool) -> Headers:
+    """A reply that is passed through. ``bodiless``: its length is that of what a GET would bring."""
+    credential = p.answering.provider.credential
+    said = [each for each in upstream if each[0] in _OF_BODY or (bodiless and each[0] == "content-length")]
+    return [
+        *_safe(said, credential),
+        (b"cache-status", cache_status(p).encode()),
+        (b"x-pennyworth-receipt", p.id.encode()),
+        (b"x-pennyworth-model", p.answering.name.encode()),
+        *passed_on(upstream, credential),
+    ]
+
+
+def of_failed_through(
+    p: Passage, receipt: Receipt, upstream: tuple[tuple[str, str], ...], *, as_it_came: bool
+) -> Headers:
+    """``as_it_came``: the body is the provider's own."""
+    credential = p.answering.provider.credential
+    body = _safe([header for header in upstream if header[0] in _OF_BODY], credential) if as_it_came else [JSON]
+    return [
+        *body,
+        (b"cache-status", cache_status(p).encode()),
+        *of_receipt(receipt),
+        *passed_on(upstream, credential),
+    ]
+
+
 def type_of(p: Passage, upstream: tuple[tuple[str, str], ...], outcome: Outcome) -> tuple[bytes, bytes]:
     """Events or JSON, as asked; a provider's own error page keeps the type it came with."""
     if trouble.gives(outcome) and outcome.ending not in ("cut", "error"):
@@ -103,10 +137,13 @@ def cache_status(p: Passage) -> str:
 def passed_on(upstream: tuple[tuple[str, str], ...], credential: Secret) -> Headers:
     """The provider's headers that clients act on: retry hints, rate limits, request id. Not one with control characters,
     which no server may send on, nor one that says our ``credential`` back."""
+    named = [each for each in upstream if each[0] in _PASSED_ON or each[0].startswith(_PASSED_ON_PREFIX)]
+    return _safe(named, credential)
+
+
+def _safe(headers: Iterable[tuple[str, str]], credential: Secret) -> Headers:
     return [
         (name.encode(), value.encode("latin-1", "replace"))
-        for name, value in upstream
-        if (name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIX))
-        and value.isprintable()
-        and not credential.is_in(value.encode("latin-1", "replace"))
+        for name, value in headers
+        if value.isprintable() and not credential.is_in(value.encode("latin-1", "replace"))
     ]

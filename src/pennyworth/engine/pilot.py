@@ -114,7 +114,7 @@ class Pilot:
         if trouble.failed(outcome) and not flight.fed and p.stale is not None and not p.left:
             flight.give_instead(p.stale, "stale")
             return  # each reader's receipt is written when it is given the stale answer
-        flight.answers(sent.target, sent.headers, CODECS[outcome.dialect])
+        flight.answers(sent.target, sent.headers, CODECS.get(outcome.dialect, flight.codec))
         flight.settle(outcome, sent.usage)
         p.answering = sent.target
         ending: Ending = "caller_left" if p.left else outcome.ending

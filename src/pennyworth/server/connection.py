@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 from pennyworth.decide.admit import Refuse
 from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
+from pennyworth.errors import UpstreamError
 from pennyworth.plan import Limits
 from pennyworth.server import reply_bytes
 from pennyworth.server.asked import Asked, Door
@@ -248,6 +249,9 @@ class Connection(asyncio.Protocol):
             return
         try:
             given = self._pass_on(relay, head)
+        except UpstreamError:
+            self._transport.abort()  # half a reply must not pass for a whole one, and it has no words of its own
+            given = True
         except Exception as error:  # as above
             self._give_up(head, error)
             given = True

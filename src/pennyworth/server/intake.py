@@ -15,7 +15,7 @@ from pennyworth.request import Caller, Request
 from pennyworth.server.auth import Gatekeeper
 from pennyworth.server.request_head import Head
 from pennyworth.view import Tenants
-from pennyworth.wire import asking
+from pennyworth.wire import asking, other
 from pennyworth.wire.codec import Codec
 
 
@@ -44,6 +44,12 @@ class Reader:
             request = self._read(codec, body, headers, caller)
             self._known.insert(name, request)
         return request
+
+    def read_other(self, head: Head, body: bytes, caller: Caller) -> Request:
+        """What is asked beside the dialects. Raises ``RequestError``."""
+        asked = other.Asking(head.method, head.escaped, head.query.decode("latin-1"), head.headers)
+        request = other.read_request(asked, body, caller, vary=self._vary, max_depth=self._max_depth)
+        return narrowed(request, head.headers, self._seal) if caller.narrow else request
 
     def _read(self, codec: Codec, body: bytes, headers: Mapping[str, str], caller: Caller) -> Request:
         request = codec.read_request(body, headers, caller, vary=self._vary, max_depth=self._max_depth)

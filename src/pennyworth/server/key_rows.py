@@ -36,4 +36,5 @@ def _allowance(allowance: Allowance) -> dict[str, object]:
         "at_limit": allowance.at_limit,
         "downgrade_to": allowance.downgrade_to or None,
         "alert_at": list(allowance.alert_at),
+        "pass_through": allowance.pass_through,
     }

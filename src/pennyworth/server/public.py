@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -14,15 +15,25 @@ from pennyworth.engine.engine import Engine
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.errors import RequestError
-from pennyworth.request import Caller
+from pennyworth.request import Caller, Dialect
 from pennyworth.server.asked import Asked
 from pennyworth.server.intake import Reception, check_announced
 from pennyworth.server.request_head import Head
-from pennyworth.wire import chat
+from pennyworth.wire import chat, other
 from pennyworth.wire.codec import Codec
 from pennyworth.wire.dialects import CODECS
 
-_CODECS: Mapping[str, Codec] = {f"/v1{codec.PATH}": codec for codec in CODECS.values()}
+
+class _Way(NamedTuple):
+    """What may be done at a path. ``codec``: None where it is passed through. ``said_in``: how its errors are said."""
+
+    methods: tuple[str, ...]
+    dialect: Dialect
+    codec: Codec | None
+    said_in: Codec
+
+
+_WAYS: Mapping[str, _Way] = {f"/v1{codec.PATH}": _Way(("POST",), codec.name, codec, codec) for codec in CODECS.values()}
 _LEFT = Refuse(499, "caller_left", "the caller left before the body had come")
 
 
@@ -38,11 +49,11 @@ class PublicDoor:
 
     def preview(self, asked: Asked) -> Reply | None:
         head = asked.head
-        codec = _CODECS.get(head.path)
-        if codec is None:
+        way = _WAYS.get(head.path) or _through(head)
+        if way is None:
             return self._aside(head)
-        if head.method != "POST":
-            return _not_allowed("POST", head.path, codec)
+        if head.method not in way.methods:
+            return _not_allowed(way.methods, head.path, way.said_in)
         reception = self._current()
         asked.tenants = reception.tenants
         asked.caller = reception.admitted.get(head)
@@ -51,11 +62,11 @@ class PublicDoor:
         try:
             asked.caller = reception.admit(head)
         except RequestError as error:
-            return _problem(error.status, error.message, error.code, codec)
+            return _problem(error.status, error.message, error.code, way.said_in)
         try:
             check_announced(head, self._state.plan.limits)
         except RequestError as error:
-            return self._refused(asked.caller, error, codec)
+            return self._refused(asked.caller, error, way)
         reception.admitted.insert(head, asked.caller)
         return None
 
@@ -65,19 +76,27 @@ class PublicDoor:
             if early := self.preview(asked):
                 return early
             assert asked.caller is not None
-        codec = _CODECS[asked.head.path]
+        head = asked.head
+        way = _WAYS.get(head.path) or _through(head)
+        assert way is not None
         try:
-            request = self._reception.reader.read(codec, asked.body, asked.head.headers, asked.caller)
+            reader = self._reception.reader
+            if way.codec is not None:
+                request = reader.read(way.codec, asked.body, head.headers, asked.caller)
+            else:
+                request = reader.read_other(head, asked.body, asked.caller)
         except RequestError as error:
-            return self._refused(asked.caller, error, codec)
+            return self._refused(asked.caller, error, way)
         begun = self._engine.begin(request)
         return self._engine.proceed(begun) if isinstance(begun, Passage) else begun
 
     def broken(self, asked: Asked, fault: RequestError) -> Reply:
         if asked.caller is None and (early := self.preview(asked)):
             return early
+        way = _WAYS.get(asked.head.path) or _through(asked.head)
         assert asked.caller is not None
-        return self._refused(asked.caller, fault, _CODECS[asked.head.path])
+        assert way is not None
+        return self._refused(asked.caller, fault, way)
 
     def left(self, asked: Asked) -> None:
         assert asked.caller is not None
@@ -99,18 +118,19 @@ class PublicDoor:
     def _receive_anew(self) -> None:
         self._reception = Reception(self._state.plan, self._state.tenants, self._keyring)
 
-    def _refused(self, caller: Caller, error: RequestError, codec: Codec) -> Reply:
+    def _refused(self, caller: Caller, error: RequestError, way: _Way) -> Reply:
         no = Refuse(error.status, error.code, error.message, param=error.param)
         view = self._state.snapshot()
-        return self._engine.refuse(caller, view, no, dialect=codec.name, reason=_for_the_books(error))
+        reason = _for_the_books(error)
+        return self._engine.refuse(caller, view, no, dialect=way.dialect, reason=reason, said_in=way.said_in.name)
 
     def _aside(self, head: Head) -> Reply:
         """Everything but the dialects."""
         if small := _SMALL.get(head.path):
-            return small(self, head) if head.method in ("GET", "HEAD") else _not_allowed("GET", head.path)
+            return small(self, head) if head.method in ("GET", "HEAD") else _not_allowed(("GET",), head.path)
         return _problem(
             404,
-            f"There is nothing at {head.path[:200]}. This gateway serves {', '.join(_CODECS)} and /v1/models: "
+            f"There is nothing at {head.path[:200]}. This gateway serves {', '.join(_WAYS)} and /v1/models: "
             "the base URL of an SDK ends in /v1.",
             "not_found",
         )
@@ -141,8 +161,16 @@ _SMALL: dict[str, Callable[[PublicDoor, Head], Reply]] = {
 }
 
 
-ROUTES = (*(("POST", path) for path in _CODECS), *(("GET", path) for path in _SMALL))
-"""All there is at this door. ``/healthz`` and ``/readyz`` are for anybody, the others for callers."""
+ROUTES = (*(("POST", path) for path in _WAYS), *(("GET", path) for path in _SMALL))
+"""All there is at this door, but for what is passed through. ``/healthz`` and ``/readyz`` are for anybody, the others for
+callers."""
+
+
+def _through(head: Head) -> _Way | None:
+    """The way of what is passed through."""
+    if head.path in _SMALL or not other.asked_for(head.path):
+        return None
+    return _Way(other.METHODS, "other", None, CODECS[other.flavour(head.headers)])
 
 
 def _for_the_books(error: RequestError) -> str:
@@ -157,7 +185,8 @@ def _problem(status: int, message: str, code: str, codec: Codec = chat) -> Reply
     return Reply(status, head, codec.problem(status, message, code=code))
 
 
-def _not_allowed(allowed: str, path: str, codec: Codec = chat) -> Reply:
-    reply = _problem(405, f"{path} takes {allowed} only.", "method_not_allowed", codec)
+def _not_allowed(methods: tuple[str, ...], path: str, codec: Codec = chat) -> Reply:
+    allowed = ", ".join(methods)
+    reply = _problem(405, f"{path[:200]} takes {allowed} only.", "method_not_allowed", codec)
     reply.headers.append((b"allow", allowed.encode()))
     return reply

@@ -38,7 +38,7 @@ def whole(reply: Reply, date: bytes, *, last: bool, body: bool = True) -> bytes:
     """A reply of known length. ``last``: the connection ends with it. ``body`` is left out of the answer to a HEAD."""
     parts = [_STATUS_LINES[reply.status], date]
     parts += [b"%b: %b\r\n" % header for header in reply.headers]
-    if reply.status != 204:  # which has no content, so that a length may not be stated (RFC 9110 §8.6)
+    if reply.status != 204 and (body or not _says_length(reply)):  # a 204 may not state one (RFC 9110 §8.6)
         parts.append(b"content-length: %d\r\n" % len(reply.body))
     if last:
         parts.append(_CLOSE)
@@ -46,6 +46,11 @@ def whole(reply: Reply, date: bytes, *, last: bool, body: bool = True) -> bytes:
     if body:
         parts.append(reply.body)
     return b"".join(parts)
+
+
+def _says_length(reply: Reply) -> bool:
+    """Of what a GET would bring, in the answer to a HEAD."""
+    return any(name == b"content-length" for name, _ in reply.headers)
 
 
 def head(reply: Reply, date: bytes, *, last: bool, chunks: bool) -> bytes:

@@ -42,7 +42,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Method, target and headers. Equal only to itself, so that what was found out about it can be remembered by it.
 
     Attributes:
-        path: without its query, escapes undone.
+        path: without its query, escapes undone. ``escaped``: the same as it came.
         headers: by lower-cased name; several of one name are one list (RFC 9110 §5.3).
         chunks: the reply may come in chunks, which came only with HTTP/1.1 (RFC 9112 §6.1).
         keep_alive: another request may follow on the connection.
@@ -51,6 +51,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     method: str
     path: str
+    escaped: str
     query: bytes
     headers: Mapping[str, str]
     chunks: bool
@@ -76,10 +77,11 @@ def read_head(*, method: bytes, target: bytes, version: str, pairs: Pairs, keep_
     if len(headers) != len(pairs):  # rare: the comprehension has kept the last of each name
         for name in headers:
             headers[name] = ", ".join(value.decode("latin-1") for raw, value in pairs if raw.decode("latin-1") == name)
-    path, query = _split(target)
+    escaped, query = _split(target)
     return Head(
         method=method.decode("latin-1"),
-        path=path,
+        path=unquote(escaped) if "%" in escaped else escaped,
+        escaped=escaped,
         query=query,
         headers=headers,
         chunks=version == "1.1",
@@ -143,13 +145,13 @@ def _refuse_doubles(names: list[bytes]) -> None:
 
 
 def _split(target: bytes) -> tuple[str, bytes]:
-    """Path and query of a request target."""
+    """Path and query of a request target, as they came."""
     try:
         url = httptools.parse_url(target)
         path = (url.path or b"").decode("ascii")
     except (httptools.HttpParserInvalidURLError, UnicodeDecodeError):
         raise BadHeadError(400, _NO_TARGET) from None
-    return unquote(path) if "%" in path else path, url.query or b""
+    return path, url.query or b""
 
 
 def _length(said: str) -> int:

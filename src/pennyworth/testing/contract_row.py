@@ -176,6 +176,7 @@ class KeyBookContract(RowContract):
                     at_limit="downgrade",
                     downgrade_to="gpt-4o-mini",
                     alert_at=(0.5,),
+                    pass_through=False,
                 ),
                 former_seal="ef" * 32,
                 former_until_s=2.5,

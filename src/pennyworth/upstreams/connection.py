@@ -91,9 +91,10 @@ class Connection(asyncio.BufferedProtocol):
         """Whether a request may be written; looked at just before it is."""
         return self.broken is None and not self._transport.is_closing() and self._evidence.at_rest(self._read)
 
-    def send(self, head: bytes, body: bytes, deadline: float, idle_s: float) -> Reply:
-        """The reply to be fed. It must be whole at ``deadline``, or where ``idle_s`` is given, never be silent so long."""
-        self.reply = reply = Reply()
+    def send(self, head: bytes, body: bytes, deadline: float, idle_s: float, *, bodiless: bool = False) -> Reply:
+        """The reply to be fed. It must be whole at ``deadline``, or where ``idle_s`` is given, never be silent so long.
+        ``bodiless``: as of ``Reply``."""
+        self.reply = reply = Reply(bodiless=bodiless)
         self._held = 0
         self._idle_s = idle_s
         self._deadline = deadline = self._loop.time() + idle_s if idle_s else deadline

@@ -122,7 +122,7 @@ def _total_s(call: Call) -> float:
 async def _ask(connection: Connection, head: bytes, call: Call, started: float) -> Reply:
     """The reply when it has begun, or when it never will."""
     idle_s = call.target.provider.idle_s if call.stream else 0.0
-    reply = connection.send(head, call.body, started + _total_s(call), idle_s)
+    reply = connection.send(head, call.body, started + _total_s(call), idle_s, bodiless=call.method == "HEAD")
     try:
         while not reply.begun and connection.broken is None:
             await connection.news()

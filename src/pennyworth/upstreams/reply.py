@@ -31,10 +31,11 @@ class Reply:
 
     __slots__ = (
         *("begun", "encoding", "headers", "on_body", "pieces", "reusable", "status", "whole"),
-        *("_delimited", "_followed", "_bare_bytes", "_parser"),
+        *("_bodiless", "_delimited", "_followed", "_bare_bytes", "_parser"),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, *, bodiless: bool = False) -> None:
+        """``bodiless``: the answer to a HEAD, whose headers speak of a body that does not come (RFC 9110 §9.3.2)."""
         self.status = 0
         self.headers: list[tuple[str, str]] = []
         self.pieces: list[bytes] = []
@@ -42,7 +43,9 @@ class Reply:
         self.whole = False
         self.encoding = ""
         self.reusable = False
-        self.on_body = self.pieces.append  # llhttp's callback: no frame of ours for each chunk
+        # llhttp's callback: no frame of ours for each chunk
+        self.on_body = self._unasked if bodiless else self.pieces.append
+        self._bodiless = bodiless
         self._delimited = False
         self._followed = False
         self._bare_bytes = 0
@@ -119,15 +122,24 @@ class Reply:
             elif name == "content-length":
                 self._delimited = True
         self.begun = True
+        if self._bodiless:
+            self.whole = True
+            self.reusable = self._parser.should_keep_alive()
 
     def on_message_complete(self) -> None:
         if not self.begun:
             self.headers.clear()  # a 1xx before the reply
             return
+        if self._bodiless:
+            return  # it ended with its head
         assert self._parser is not None
         self.whole = True
         self._followed = self.status == _SWITCHING
         self.reusable = not self._followed and self._parser.should_keep_alive()
+
+    def _unasked(self, _: bytes) -> None:
+        """A body where there is none: whatever follows this reply is not the next one's."""
+        self.reusable = False
 
     def _note_encoding(self, value: str) -> None:
         if value.lower() not in ("", "identity"):
