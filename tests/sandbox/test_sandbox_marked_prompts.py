@@ -90,6 +90,16 @@ def test_what_is_kept_for_an_hour_comes_before_what_is_kept_for_minutes():
     assert known.count("a", changed, LEAST) == Tokens(input=30, cached=20, written=10)
 
 
+def test_what_is_kept_for_an_hour_stays_so_when_it_is_marked_for_minutes():
+    clock = Clock()
+    known = prompts(clock)
+    known.count("a", [block("x", 20, "1h")], LEAST)
+    for clock.now in (1.0, 4000.0 - 401.0):
+        assert known.count("a", [block("x", 20, "5m")], LEAST).cached == 20
+    for clock.now, cached in ((8000.0, 0), (8301.0, 0)):  # forgotten, and then written for minutes
+        assert known.count("a", [block("x", 20, "5m")], LEAST).cached == cached
+
+
 BLOCKS = st.lists(
     st.builds(block, st.sampled_from("abc"), st.integers(0, 20), st.sampled_from(["", "", "5m"])),
     min_size=1,

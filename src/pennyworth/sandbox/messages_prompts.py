@@ -86,7 +86,10 @@ class MarkedPrompts:
         return 0
 
     def _keep(self, digest: bytes, ttl_s: float) -> None:
-        self._ttls[digest] = (self._clock() + ttl_s, max(ttl_s, self._ttls.get(digest, (0.0, 0.0))[1]))
+        until, known_s = self._ttls.get(digest, (0.0, 0.0))
+        if until > self._clock():
+            ttl_s = max(ttl_s, known_s)
+        self._ttls[digest] = (self._clock() + ttl_s, ttl_s)
         self._ttls.move_to_end(digest)
         if len(self._ttls) > self._capacity:
             self._ttls.popitem(last=False)

@@ -307,7 +307,6 @@ class MessagesRecorder:
             self._blame("a block was never closed")
         if not self._began:
             self._blame("a reply ended that never began")
-        self._open.clear()
         self.done = self._stopped = True
 
     def _count(self, raw: msgspec.Raw) -> bool:
