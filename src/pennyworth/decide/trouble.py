@@ -42,6 +42,13 @@ def failed(outcome: Outcome) -> bool:
     return outcome.ending == "cut" and not gives(outcome)
 
 
+def given_up(outcome: Outcome, target: Target) -> bool:
+    """The call failed, and was made as often as its operator thinks wise. Were its caller to ask again by himself, as the
+    SDKs do, the two would multiply: three times three calls. Where the operator has one call made, or none was made, that
+    is the caller's to say."""
+    return not gives(outcome) and outcome.broke not in _NOT_ASKED and target.provider.persistence.tries > 1
+
+
 def status_of(outcome: Outcome) -> int:
     """The HTTP status for a caller who has not been given anything yet."""
     if outcome.status >= 400:

@@ -16,7 +16,7 @@ Headers = list[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
 EVENTS = (b"content-type", b"text/event-stream; charset=utf-8")
 NO_RETRY = (b"x-should-retry", b"false")
-"""The official SDKs ask again after any 409 unless this says that it is of no use."""
+"""The official SDKs ask again after any 408, 409, 429 and 5xx unless this says that it is of no use."""
 
 _NO_BUFFER = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 _PASSED_ON = ("retry-after", "retry-after-ms", "x-request-id", "openai-processing-ms", "openai-version", "openai-model")
@@ -80,12 +80,15 @@ def of_stream(p: Passage, upstream: tuple[tuple[str, str], ...]) -> Headers:
 
 
 def of_whole(p: Passage, receipt: Receipt, upstream: tuple[tuple[str, str], ...], outcome: Outcome) -> Headers:
-    return [
+    head = [
         type_of(p, upstream, outcome),
         (b"cache-status", cache_status(p).encode()),
         *of_receipt(receipt),
         *passed_on(upstream, p.answering.provider.credential),
     ]
+    if trouble.given_up(outcome, p.answering):
+        head.append(NO_RETRY)
+    return head
 
 
 def of_through(p: Passage, upstream: tuple[tuple[str, str], ...], *, bodiless: bool) -> Headers:
