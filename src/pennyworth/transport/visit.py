@@ -12,12 +12,15 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
+from pennyworth.decide.admit import Refuse
 from pennyworth.engine.passage import Reply
 from pennyworth.engine.relay import Relay
 from pennyworth.server.asked import Asked
 from pennyworth.transport.house import House
 
 T = TypeVar("T")
+
+_ENDED = Refuse(503, "draining", "This Pennyworth was closed while the request was under way.")
 
 
 class Visit:
@@ -94,6 +97,8 @@ class Visit:
     async def _await(self, answer: Awaitable[Reply | Relay]) -> None:
         try:
             given = await answer
+        except asyncio.CancelledError:  # the loop is ending, and somebody waits for this
+            given = self._house.door.refuse(_ENDED)
         except Exception as error:  # as above
             given = self._house.door.failed(error)
         self._given = given
