@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from benchmarks import budgets, gateway, hits, keys, machine, memory, outage, overload, streams
+from benchmarks import budgets, doors, gateway, hits, keys, machine, memory, outage, overload, streams
 from benchmarks.sheet import Sheet
 
 _HERE = Path(__file__).parents[1]
@@ -48,6 +48,7 @@ BENCHES: Mapping[str, Measured | Printed] = MappingProxyType(
             gateway.run,
             lambda: gateway.run(rounds=1, seconds=0.5),
         ),
+        "doors": Measured("an exact hit in process, without a server", doors.run, lambda: doors.run(rounds=1, hits=50)),
         "hits": Measured(
             "an exact hit with 10³, 10⁵ and 10⁶ answers kept",
             hits.run,

@@ -15,7 +15,7 @@ from benchmarks.shape import shape
 from benchmarks.sheet import Cell, Sheet
 from rich.console import Console
 
-from benchmarks import budgets, fuzz, gateway, hits, keys, machine, mutants, outage, overload, soak, streams
+from benchmarks import budgets, doors, fuzz, gateway, hits, keys, machine, mutants, outage, overload, soak, streams
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,6 +34,12 @@ def test_the_gateway_bench_asks_the_real_gateway_and_the_floor() -> None:
     assert [row["request"] for row in sheet.rows] == [target.name for target in targets]
     assert all(row["bad"] == 0 for row in sheet.rows), sheet.notes
     assert all(row["requests/s"] and row["RSS MB"] for row in sheet.rows)
+
+
+def test_every_door_in_process_gives_hits() -> None:
+    rows = doors.run(rounds=1, hits=10).rows
+    assert [row["over"] for row in rows] == ["httpx2", "httpx", "httpx2, async", "httpx, async"]
+    assert all(row["transport"] and row["SDK"] and row["SDK alone"] for row in rows)
 
 
 def test_open_streams_are_held_and_none_is_dropped() -> None:
