@@ -73,7 +73,8 @@ def _choice(ask: Ask, index: int, watermark: str, words: int, kind: str) -> Choi
     match kind:
         case "tool_calls":
             text = "".join(text for text, _ in _pieces(watermark, index, words, "answer"))
-            return Choice(index, "tool_calls", _arguments(text), "tool_calls", _tool_name(ask.fields))
+            tool = _tool(ask.fields)
+            return Choice(index, "tool_calls", _arguments(text, tool), "tool_calls", str(tool.get("name", "sandbox")))
         case "refusal":
             return Choice(index, "refusal", _pieces(watermark, index, words, "refusal"), "stop")
         case _:
@@ -86,22 +87,37 @@ def _pieces(watermark: str, index: int, words: int, noun: str) -> list[Piece]:
     return [(text, 1) for text in texts]
 
 
-def _arguments(text: str) -> list[Piece]:
-    """A JSON object with the whole answer in ``sandbox``, in three fragments as a provider streams them."""
-    whole = msgspec.json.encode({"sandbox": text}).decode()
+def _arguments(text: str, tool: dict[str, Any]) -> list[Piece]:
+    """A JSON object that holds the whole answer, in three fragments as a provider streams them."""
+    whole = msgspec.json.encode({_argument(tool): text}).decode()
     third = len(whole) // 3
     return [(part, max(len(part) // 6, 1)) for part in (whole[:third], whole[third : 2 * third], whole[2 * third :])]
 
 
-def _tool_name(fields: dict[str, Any]) -> str:
+def _argument(tool: dict[str, Any]) -> str:
+    """The first text that the function requires, so that a framework can call it; else ``sandbox``."""
+    schema = tool.get("parameters")
+    if isinstance(schema, dict) and isinstance(required := schema.get("required"), list):
+        properties = schema.get("properties")
+        for name in required:
+            if isinstance(properties, dict) and properties.get(name, {}).get("type") == "string":
+                return str(name)
+    return "sandbox"
+
+
+def _tool(fields: dict[str, Any]) -> dict[str, Any]:
     """The function the request insists on, else the first it offers."""
     forced, tools = fields.get("tool_choice"), fields.get("tools")
-    named = isinstance(forced, dict) and (
-        "function" in forced or "name" in forced
-    )  # Anthropic's may be {"type": "any"}
-    offer = forced if named else tools[0] if isinstance(tools, list) and tools else {}
-    function = offer.get("function", offer) if isinstance(offer, dict) else None  # Responses names it at once
-    return str(function.get("name", "sandbox")) if isinstance(function, dict) else "sandbox"
+    first = tools[0] if isinstance(tools, list) and tools else {}
+    wanted = _function(forced) or _function(first)
+    offers = [_function(tool) for tool in tools] if isinstance(tools, list) else []
+    return next((offer for offer in offers if offer.get("name") == wanted.get("name")), wanted)
+
+
+def _function(offer: object) -> dict[str, Any]:
+    """Chat wraps it, other dialects name it at once; a choice such as ``{"type": "any"}`` names none."""
+    function = offer.get("function", offer) if isinstance(offer, dict) else None
+    return function if isinstance(function, dict) and "name" in function else {}
 
 
 def _huge(index: int, watermark: str, size: int) -> Choice:
