@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import importlib
 import os
 import threading
 import weakref
@@ -79,35 +80,23 @@ class Pennyworth:
                 operator's own; but where keys are configured, the SDK's ``api_key`` is to be one of them.
             options: of ``httpx2.Client``: ``timeout``, ``headers``, ``event_hooks`` ...
         """
-        try:
-            from pennyworth.transport import over_httpx2
-        except ModuleNotFoundError as error:
-            raise _missing(error) from error
-        return over_httpx2.client(self._porter(key), options)
+        made: httpx2.Client = _over("httpx2").client(self._porter(key), options)
+        return made
 
     def async_http_client(self, *, key: str = "", **options: Any) -> httpx2.AsyncClient:
         """The same for ``AsyncOpenAI`` and ``AsyncAnthropic``, in any asyncio loop."""
-        try:
-            from pennyworth.transport import over_httpx2
-        except ModuleNotFoundError as error:
-            raise _missing(error) from error
-        return over_httpx2.async_client(self._porter(key), options)
+        made: httpx2.AsyncClient = _over("httpx2").async_client(self._porter(key), options)
+        return made
 
     def legacy_http_client(self, *, key: str = "", **options: Any) -> httpx.Client:
         """The same for what runs on ``httpx``: SDKs from before they went over to ``httpx2``."""
-        try:
-            from pennyworth.transport import over_httpx
-        except ModuleNotFoundError as error:
-            raise _missing(error) from error
-        return over_httpx.client(self._porter(key), options)
+        made: httpx.Client = _over("httpx").client(self._porter(key), options)
+        return made
 
     def legacy_async_http_client(self, *, key: str = "", **options: Any) -> httpx.AsyncClient:
         """The asynchronous one for what runs on ``httpx``."""
-        try:
-            from pennyworth.transport import over_httpx
-        except ModuleNotFoundError as error:
-            raise _missing(error) from error
-        return over_httpx.async_client(self._porter(key), options)
+        made: httpx.AsyncClient = _over("httpx").async_client(self._porter(key), options)
+        return made
 
     # The books.
 
@@ -223,8 +212,10 @@ def _tell_of_forks_and_the_end(pennyworth: Pennyworth) -> None:
     atexit.register(ended)
 
 
-def _missing(error: ModuleNotFoundError) -> ImportError:
-    brings = {"httpx2": "'pip install openai' or 'pip install anthropic'", "httpx": "'pip install httpx'"}
-    return ImportError(
-        f"{error.name} is not installed, which this client is made of: {brings.get(error.name or '', '')}"
-    )
+def _over(library: str) -> Any:
+    """The transports over this HTTP library, which need not be installed by who does not ask for them."""
+    try:
+        return importlib.import_module(f"pennyworth.transport.over_{library}")
+    except ModuleNotFoundError as error:
+        brings = {"httpx2": "'pip install openai' or 'pip install anthropic'", "httpx": "'pip install httpx'"}[library]
+        raise ImportError(f"{error.name} is not installed, which this client is made of: {brings}") from error
