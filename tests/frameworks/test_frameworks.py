@@ -41,7 +41,7 @@ def config(sandbox: SandboxServer, tmp_path: Path) -> Path:
     path = tmp_path / "pennyworth.toml"
     path.write_text(
         f'state_dir = "{tmp_path / "state"}"\n[providers.openai]\nbase_url = "{sandbox.base_url}"\n'
-        'key = "sk-provider-key-0001"\nprice_provider = "openai"\n'
+        'key = "sk-provider-key-0001"\nprice_provider = "openai"\n[cache]\nslow_after = "1m"\n'
     )
     return path
 

@@ -23,7 +23,7 @@ SPEAKS: dict[str, dict[str, Any]] = {
     "provider": {"name": "anthropic", "dialects": ("messages",), "price_provider": "anthropic"}
 }
 ASKED: Any = {
-    "model": "claude-sonnet-4-5",
+    "model": "claude-haiku-4-5",
     "max_tokens": 64,
     "messages": [{"role": "user", "content": "Why are fire engines red?"}],
 }
@@ -31,7 +31,7 @@ MESSAGE = {
     "id": "msg_01",
     "type": "message",
     "role": "assistant",
-    "model": "claude-sonnet-4-5",
+    "model": "claude-haiku-4-5",
     "content": [{"type": "text", "text": "For the fire hose."}],
     "stop_reason": "end_turn",
     "stop_sequence": None,

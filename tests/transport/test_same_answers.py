@@ -20,8 +20,10 @@ from pennyworth.plan import Persistence, Plan
 from pennyworth.secret import Secret
 from pennyworth.testing.chat_bytes import chat_events, chat_json, error_json
 from pennyworth.testing.scripted_server import Connection, connection, reset, send
+from pennyworth.wire.dialects import CODECS
 from tests.door.running import plan_for
 from tests.door.scripted_provider import ScriptedProvider, last_reply, last_stream
+from tests.transport import test_anthropic
 from tests.transport.doors import TRANSPORTS, Answer, Door, Question, server
 
 EVENTS = chat_events("For the fire hose.", usage=(12, 5))
@@ -153,6 +155,18 @@ CASES = (
     Case("tags", (GOOD,), (chat(headers={"x-pennyworth-tags": "a, b"}),), (200,), ("upstream",)),
     Case("a header that cannot be", (), (chat(headers={"x-pennyworth-tags": "," + "x" * 200}),), (400,), ("none",)),
 )
+
+
+ANTHROPIC = {"provider": test_anthropic.SPEAKS["provider"]}
+MESSAGE = Question(json.dumps(test_anthropic.ASKED).encode(), path="/v1/messages")
+EVENTS_ASKED = Question(json.dumps({**test_anthropic.ASKED, "stream": True}).encode(), path="/v1/messages")
+MESSAGES = (
+    Case("a message", (test_anthropic.whole(),), (MESSAGE,) * 2, (200, 200), ("upstream", "exact"), ANTHROPIC),
+    Case("its stream", (test_anthropic.streamed(),), (EVENTS_ASKED,) * 2, (200, 200), ("upstream", "exact"), ANTHROPIC),
+    Case("no message", (), (Question(b"{}", path="/v1/messages"),), (400,), ("none",), ANTHROPIC),
+    Case("a message without a key", (), (MESSAGE,), (401,), (), {**ANTHROPIC, "keys": KEYS}),
+)
+CASES += MESSAGES if "messages" in CODECS else ()
 
 
 class Played(NamedTuple):
