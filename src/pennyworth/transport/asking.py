@@ -47,9 +47,11 @@ def asked(method: str, target: bytes, pairs: Pairs, body: bytes, waits: Patience
     if waits.part_s is not None and not any(name in headers for name in TIMEOUT_HEADERS):
         headers[TIMEOUT_HEADERS[0]] = f"{waits.part_s:g}"
     path, _, query = target.partition(b"?")
+    escaped = _below_v1(path.decode("ascii"))
     head = Head(
         method=method,
-        path=_below_v1(path.decode("ascii")),
+        path=unquote(escaped),
+        escaped=escaped,
         query=query,
         headers=headers,
         chunks=True,
@@ -80,7 +82,5 @@ def _headers(pairs: Pairs) -> dict[str, str]:
 
 
 def _below_v1(path: str) -> str:
-    if "%" in path:
-        path = unquote(path)
     at = path.find("/v1/")
     return path[at:] if at > 0 else path
