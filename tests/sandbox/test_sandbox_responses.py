@@ -98,6 +98,7 @@ def test_a_stream_is_numbered_and_its_pieces_are_the_answer(sandbox, sdk):
     text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
     assert check_answer(text, body, KEY) is None
     assert (events[0].type, events[-1].type) == ("response.created", "response.completed")
+    assert (events[0].response.status, events[0].response.output, events[0].response.usage) == ("in_progress", [], None)
     assert events[-1].response.output_text == text
 
 
