@@ -40,3 +40,9 @@ def test_one_answer_serves_both_ways_of_travelling() -> None:
 def test_what_was_said_before_and_by_whom_counts() -> None:
     said = {"role": "user", "content": "hello"}
     assert len({keys(), keys(instructions="x"), keys(input=[said]), keys(input=[said, said]), keys(store=False)}) == 5
+
+
+@pytest.mark.parametrize("name", sorted(SAID_BACK))
+def test_it_counts_where_every_dialect_could_ask_the_same(name: str) -> None:
+    said = {"store": False, "input": [{"role": "user", "content": "hello"}]}
+    assert len({keys(**said), keys(**said, **{name: "ann"}), keys(**said, **{name: "bob"})}) == 3
