@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pennyworth.decide.tokens import estimate_request, estimate_tokens
-from pennyworth.wire import json_tree
+from pennyworth.decide.tokens import estimate, estimate_item, estimate_request, estimate_tokens
+from pennyworth.request import Caller
+from pennyworth.wire import embeddings, json_tree
 
 ROWS: list[dict[str, Any]] = [
     json.loads(line)
@@ -204,3 +205,20 @@ def test_calls_results_pictures_tools_and_a_shape_for_the_reply_are_counted() ->
 )
 def test_any_input_has_an_estimate(said: Any) -> None:
     assert estimate_request({"input": said, "instructions": said, "text": said}) >= 0
+
+
+# Embeddings.
+
+
+def embedding(given: Any) -> int:
+    body = json.dumps({"model": "m", "input": given}).encode()
+    return estimate(embeddings.read_request(body, {}, Caller("s")))
+
+
+def test_what_is_embedded_is_counted_item_by_item() -> None:
+    texts = ["How do I pay?", "支付", ""]
+    assert embedding(texts) == sum(map(estimate_item, texts))
+    assert embedding(texts[0]) == estimate_tokens(texts[0]) == estimate_item(texts[0])
+    assert embedding([[1, 2, 3], [4]]) == 4
+    assert embedding([1, 2, 3]) == 3
+    assert estimate_item("") == 1  # a weight must not be nothing

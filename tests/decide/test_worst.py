@@ -11,7 +11,7 @@ from pennyworth.decide import worst
 from pennyworth.decide.tariff import tariff
 from pennyworth.money import Price, Rate, Tier, Usage
 from pennyworth.request import Caller
-from pennyworth.wire import responses
+from pennyworth.wire import embeddings, responses
 from pennyworth.wire.chat.request import read_request
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=60)
@@ -117,3 +117,14 @@ def test_each_dialect_has_a_cap_of_its_own_and_heeds_no_other():
     assert worst.bound(response(max_tokens=1, max_completion_tokens=1)).out == worst.ASSUMED_OUTPUT
     assert worst.bound(request(max_output_tokens=1)).out == worst.ASSUMED_OUTPUT
     assert worst.about(response(max_output_tokens=100)) == len(response(max_output_tokens=100).body) // 4 + 100
+
+
+@given(st.lists(TEXTS.filter(bool) | st.lists(st.integers(0, 10**6), min_size=1), min_size=1, max_size=5))
+def test_vectors_have_no_output_and_no_more_tokens_than_their_texts_have_bytes(items):
+    body = json.dumps({"model": "m", "input": items}, ensure_ascii=False).encode()
+    asked = embeddings.read_request(body, {}, Caller("s"))
+    need = worst.bound(asked)
+    assert need.out == 0
+    assert need.into <= len(body) + 32  # nothing frames an item
+    assert need.into >= sum(len(item.encode()) if isinstance(item, str) else len(item) for item in items)
+    assert worst.about(asked) <= need.into

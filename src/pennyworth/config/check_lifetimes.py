@@ -10,6 +10,7 @@ from pennyworth.config.amounts import show_duration
 from pennyworth.config.finding import Finding, warning
 from pennyworth.config.lifetimes import compiled
 from pennyworth.config.problems import dotted
+from pennyworth.decide.lifetime_rules import EMBEDDING
 from pennyworth.plan import Lifetime, Plan
 
 
@@ -34,7 +35,7 @@ def _patterns(lifetime: Lifetime, default: str) -> Iterator[Finding]:
     for pattern in lifetime.patterns:
         if matches_nothing(pattern):
             yield warning(key, f"{pattern[:60]!r} can match no question", "Mend or remove it.")
-    if not lifetime.patterns and lifetime.name != default:
+    if not lifetime.patterns and lifetime.name not in (default, EMBEDDING):
         message = "it has no patterns, so no question is ever of this class"
         yield warning(key, message, "Give it patterns, or make it the default_lifetime.")
 

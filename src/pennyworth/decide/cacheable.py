@@ -136,6 +136,8 @@ def keep(
         or _reached_out(outcome, route)
     )
     size = outcome.long or len(outcome.raw)
+    if request.dialect == "embeddings":
+        size //= request.n  # each vector is kept by itself, and all of one reply are of one size
     if not reason and (outcome.long or size > spec.max_answer_bytes):
         reason = f"{size} bytes, more than cache.max_answer_bytes = {spec.max_answer_bytes}"
     return Keep(False, reason) if reason else _KEPT
@@ -172,6 +174,8 @@ def _ended_badly(request: Request, outcome: Outcome) -> str:
             return f"the turn is not over: {finish}"
         if finish.lower() not in _TERMINAL:
             return f"choice {index} has no terminal reason we trust ({finish[:40]!r})"
+    if outcome.dialect == "embeddings":
+        return ""  # its recorder has looked for empty ones
     if not (outcome.tools or outcome.text or (outcome.usage is not None and outcome.usage.output)):
         return "the reply is empty"
     return ""

@@ -8,7 +8,7 @@ fields to leave out only costs a hit (four published incidents in one peer). Unk
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pennyworth import canonical
@@ -42,6 +42,8 @@ _LEFT_OUT = frozenset(LEFT_OUT)
 _LEFT_OUT_OF: Mapping[str, frozenset[str]] = {"responses": _LEFT_OUT - SAID_BACK}
 
 _WORDING = b"wording\0"
+_ITEM = b"item\0"
+_BATCH = b"batch\0"
 
 
 def said_back(request: Request) -> bool:
@@ -62,6 +64,27 @@ class Keys(NamedTuple):
 
     exact: Key
     normal: Key
+
+
+class Series:
+    """The keys of many things that are asked in the same way: all of the question but the thing is sealed once.
+
+    ``of`` raises ``ValueError`` for what cannot be written down unambiguously.
+    """
+
+    __slots__ = ("_common", "_seal")
+
+    def __init__(self, seal: Mac, common: bytes) -> None:
+        self._seal = seal
+        self._common = _ITEM + common
+
+    def of(self, item: object) -> Key:
+        """The same whether it is asked for alone or among others."""
+        return Key(self._seal(self._common + canonical.encode(item)))
+
+    def together(self, keys: Sequence[Key], places: Sequence[int]) -> Key:
+        """Of all of them in this order, of which those at these places are asked for."""
+        return Key(self._seal(b"".join([_BATCH, *keys, canonical.encode(places)])))
 
 
 class Keyring:
@@ -94,6 +117,18 @@ class Keyring:
         except (ValueError, TypeError, RecursionError):
             return None  # what cannot be written down unambiguously has no key
         return Keys(Key(typed), Key(form))
+
+    def series(self, request: Request, name: str, target: Target, route: str, epoch: int) -> Series | None:
+        """For a request that asks for a list of things in its field ``name``, of which each has a key of its own."""
+        if request.unkeyed:
+            return None
+        head = (VERSION, request.dialect, request.model, target.name, target.revision, epoch, route, request.vary)
+        fields = {field: value for field, value in request.fields.items() if field != name and field not in LEFT_OUT}
+        seal = self._scope(request.caller.scope)
+        try:
+            return Series(seal, seal(canonical.encode(head) + canonical.encode(fields)))
+        except (ValueError, TypeError, RecursionError):
+            return None
 
     def pseudonym(self, purpose: str, text: str) -> str:
         """16 hex digits that stand for a text (an end user, a credential) and cannot be turned back."""

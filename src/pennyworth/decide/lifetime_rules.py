@@ -50,6 +50,10 @@ DEFAULT_LIFETIMES: Final[tuple[Lifetime, ...]] = (
         patterns=en.STATIC + zh.STATIC + vi.STATIC,
         ignore=en.STATIC_IGNORE + zh.STATIC_IGNORE + vi.STATIC_IGNORE,
     ),
+    Lifetime(name="embedding", ttl_s=30 * _DAY, max_s=30 * _DAY),
     Lifetime(name="other", ttl_s=_HOUR, max_s=_DAY),
 )
-"""``realtime`` is never kept and ``factual`` earns nothing; the others may earn up to their maximum."""
+"""``realtime`` is never kept, ``factual`` and ``embedding`` earn nothing; the others may earn up to their maximum."""
+
+EMBEDDING: Final = "embedding"
+"""The class of every vector, whatever its text says: it has no patterns, since no question is meant."""

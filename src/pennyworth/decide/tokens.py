@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pennyworth.request import Request
+
 _PER_WORD, _PER_LETTER = 0.79, 0.046
 _PER_NUMBER, _PER_DIGIT = 0.64, 0.44
 _PER_SIGN_RUN, _PER_SIGN = 0.68, 0.34
@@ -55,6 +57,13 @@ def estimate_tokens(text: str) -> int:
     return round(sample * len(text) / (_SLICES * _SLICE))
 
 
+def estimate(request: Request) -> int:
+    """Prompt tokens of a request, by what its dialect holds: turns, or things to be embedded."""
+    if request.dialect == "embeddings":
+        return _items(request.fields.get("input"))
+    return estimate_request(request.fields)
+
+
 def estimate_request(fields: Mapping[str, Any]) -> int:
     """Prompt tokens of a body of chat completions, Anthropic's Messages or Responses: the system prompt, the turns, what
     frames them, tools, and a JSON schema for the reply."""
@@ -88,6 +97,19 @@ def _tools(tools: Any) -> int:
     if isinstance(tools, list) and any(isinstance(tool, Mapping) and "input_schema" in tool for tool in tools):
         return _CLAUDE_TOOLS + round(text * _CLAUDE_TOOL_TEXT)
     return _TOOLS + round(text * _TOOL_TEXT)
+
+
+def estimate_item(item: object) -> int:
+    """Tokens of one thing to be embedded: a text, or a list of token numbers, which are counted. At least one."""
+    if isinstance(item, str):
+        return max(1, estimate_tokens(item))
+    return max(1, len(item)) if isinstance(item, list) else 1
+
+
+def _items(given: object) -> int:
+    if isinstance(given, str):
+        return estimate_item(given)
+    return sum(map(estimate_item, given)) if isinstance(given, list) else 0
 
 
 def _weigh(text: str) -> float:

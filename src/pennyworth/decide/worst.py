@@ -55,7 +55,8 @@ class Need(msgspec.Struct, frozen=True):
 def bound(request: Request) -> Need:
     """No call for this request has more tokens, images and the like apart, if its output is capped."""
     fields = request.fields
-    into = len(request.body) + _PER_REQUEST + _PER_MESSAGE * _turns(fields)
+    framed = 0 if request.dialect == "embeddings" else _turns(fields)
+    into = len(request.body) + _PER_REQUEST + _PER_MESSAGE * framed
     if "tools" in fields or "functions" in fields:
         into += _FOR_TOOLS * (1 + _undescribed(fields.get("tools")))
     return Need(into, _output(request, ASSUMED_OUTPUT), _for_an_hour(request.body))
@@ -64,7 +65,7 @@ def bound(request: Request) -> Need:
 def about(request: Request) -> int:
     """Tokens a call will probably have, in and out: for rates."""
     size = len(request.body)
-    into = size // _BYTES_PER_TOKEN if size <= _SMALL else tokens.estimate_request(request.fields)
+    into = size // _BYTES_PER_TOKEN if size <= _SMALL else tokens.estimate(request)
     return into + _output(request, ASSUMED_FOR_RATES)
 
 
@@ -85,6 +86,8 @@ def _undescribed(tools: object) -> int:
 
 
 def _output(request: Request, assumed: int) -> int:
+    if request.dialect == "embeddings":
+        return 0  # vectors, which are no tokens
     cap = _cap(request)
     return request.n * (assumed if cap is None else cap)
 

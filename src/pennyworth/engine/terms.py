@@ -36,7 +36,7 @@ def make_terms(plan: Plan, book: PriceBook, before: Terms | None = None) -> Term
         rules = before.rules
     else:
         rules = compile_rules(plan.lifetimes, plan.default_lifetime)
-    return Terms(plan, Rates(book), rules, {kind.name: kind for kind in (*rules.classes, rules.default)})
+    return Terms(plan, Rates(book), rules, {kind.name: kind for kind in plan.lifetimes})
 
 
 def _same_classes(one: Plan, other: Plan) -> bool:
