@@ -1,10 +1,11 @@
-"""A provider simulator: speaks OpenAI's chat completions and Responses and Anthropic's Messages over HTTP, fails as told,
-and keeps a bill of its own.
+"""A provider simulator: speaks OpenAI's chat completions, Responses and embeddings and Anthropic's Messages over HTTP, fails
+as told, and keeps a bill of its own.
 
 It shares no code with the gateway's prices, decisions or wire formats, so that each can be checked against the other.
 """
 
 from pennyworth.sandbox.bill import Bill, BillLine, Tokens, random_prices
+from pennyworth.sandbox.embeddings import check_vector, expected_vector
 from pennyworth.sandbox.faults import Kind, Rule
 from pennyworth.sandbox.latency import Latency
 from pennyworth.sandbox.remote import SandboxControl
@@ -23,7 +24,9 @@ __all__ = [
     "Settings",
     "Tokens",
     "check_answer",
+    "check_vector",
     "default_prices",
+    "expected_vector",
     "expected_watermark",
     "random_prices",
     "serve",

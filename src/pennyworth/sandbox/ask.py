@@ -42,6 +42,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         limit: tokens of the answer at most (``max_completion_tokens``, ``max_tokens``, ``max_output_tokens``).
         thinks: it is to think before it answers; ``None`` = that is the model's own way.
+        tenant: whose it is, where the answer depends on that.
         earlier: what was said before by the provider's own memory (``previous_response_id``), as items.
     """
 
@@ -53,6 +54,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     padded: bool
     limit: int | None
     thinks: bool | None = None
+    tenant: str = ""
     earlier: tuple[dict[str, Any], ...] = ()
 
 

@@ -74,7 +74,7 @@ class Provider:
     def take(self, body: bytes, credential: str, request_id: str, wire: Wire = CHAT) -> Job:
         """Read a request and choose its fate; raises ``RefusedError`` for what the provider would refuse."""
         tenant = self.tenant(credential, wire.manner)
-        ask = wire.read(body)
+        ask = msgspec.structs.replace(wire.read(body), tenant=tenant)
         if ask.model not in self.settings.prices:
             raise wire.unknown(ask.model)
         if wire.remembers:
@@ -122,6 +122,8 @@ class Provider:
         if wire.marked:
             return self.marked.count(owner, blocks_of(ask.fields), minimum_of(ask.model))
         tokens = wire.tokens(ask)
+        if not wire.caches:
+            return Tokens(input=len(tokens))
         return Tokens(input=len(tokens), cached=self.prompts.cached_tokens(owner, tokens))
 
     def _delivery(self, job: Job, answer: Answer, usage: Tokens, wire: Wire) -> Delivery:

@@ -26,6 +26,8 @@ _PUBLISHED = (
     ("claude-opus-5", "5.00", "25.00", "0.50"),
     ("claude-sonnet-5", "2.00", "10.00", "0.20"),
     ("claude-haiku-4-5", "1.00", "5.00", "0.10"),
+    ("text-embedding-3-small", "0.02", "0", "0.02"),
+    ("text-embedding-3-large", "0.13", "0", "0.13"),
 )
 
 

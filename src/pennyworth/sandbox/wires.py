@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pennyworth.sandbox import ask as chat_ask
-from pennyworth.sandbox import chat, messages, messages_ask, responses, responses_ask
+from pennyworth.sandbox import chat, embeddings, messages, messages_ask, responses, responses_ask
 from pennyworth.sandbox.answer import Answer
 from pennyworth.sandbox.ask import Ask, RefusedError
 from pennyworth.sandbox.bill import Tokens
@@ -34,7 +34,8 @@ class Wire(NamedTuple):
         unknown: the refusal of a model that does not exist. ``tokens``: of the prompt.
         write: the reply; its usage is ``None`` where a fault withholds it.
         remembers: a request may go on from a reply the provider has stored.
-        manner: what the provider shows beside the body. ``marked``: its prompt cache goes by the marks in a prompt.
+        manner: what the provider shows beside the body. ``caches``: it has a prompt cache. ``marked``: which goes by the
+            marks in a prompt.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Wire(NamedTuple):
     write: Callable[[Head, Ask, Answer, Tokens | None], Reply]
     remembers: bool = False
     manner: Manner = OPENAI
+    caches: bool = True
     marked: bool = False
 
 
@@ -69,6 +71,10 @@ def _message(head: Head, ask: Ask, answer: Answer, usage: Tokens | None) -> Repl
     return Reply(json=messages.as_json(head, answer, usage))
 
 
+def _vectors(head: Head, ask: Ask, answer: Answer, usage: Tokens | None) -> Reply:
+    return Reply(json=embeddings.as_json(head, ask, usage))
+
+
 CHAT = Wire("chatcmpl-", chat_ask.read_ask, chat_ask.unknown_model, lambda ask: prompt_tokens(ask.fields), _chat_reply)
 RESPONSES = Wire(
     "resp_",
@@ -89,5 +95,12 @@ MESSAGES = Wire(
     marked=True,
 )
 
-WIRES: Mapping[str, Wire] = {"/v1/chat/completions": CHAT, "/v1/responses": RESPONSES, "/v1/messages": MESSAGES}
+EMBEDDINGS = Wire("emb_", embeddings.read_ask, chat_ask.unknown_model, embeddings.prompt_tokens, _vectors, caches=False)
+
+WIRES: Mapping[str, Wire] = {
+    "/v1/chat/completions": CHAT,
+    "/v1/responses": RESPONSES,
+    "/v1/messages": MESSAGES,
+    "/v1/embeddings": EMBEDDINGS,
+}
 """By the path that is asked."""
