@@ -22,6 +22,7 @@ from pennyworth.engine.budget_alerts import BudgetAlerts
 from pennyworth.engine.clock import SystemClock
 from pennyworth.engine.courier import Courier
 from pennyworth.engine.engine import Engine
+from pennyworth.engine.items import Items
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lessons import Lessons
 from pennyworth.engine.lookup import Lookup
@@ -29,6 +30,7 @@ from pennyworth.engine.off import NoSimilar
 from pennyworth.engine.once import Once
 from pennyworth.engine.pilot import Pilot
 from pennyworth.engine.replays import Replays
+from pennyworth.engine.shelf import Shelf
 from pennyworth.engine.state import State
 from pennyworth.engine.tenancy import Tenancy
 from pennyworth.engine.terms import Terms, make_terms
@@ -110,14 +112,16 @@ class Runtime:
         self.tenancy = Tenancy(self.state, parts.keybook, sealer(parts.keyring))
         books = Books(self.state, parts.journal, parts.keyring, worker, parts.run)
         replays = Replays(books)
-        lookup = Lookup(self.state, parts.store, replays)
+        shelf = Shelf(self.state, parts.store, replays)
+        items = Items(shelf, parts.keyring)
+        lookup = Lookup(shelf, items)
         self.alerts = Alerts(self.state, parts.accounts, report, lambda plan: _sender(plan, parts.upstream))
         self.accounts = Accounts(self.state, parts.accounts, BudgetAlerts(self.alerts))
         allowances = Allowances(self.state, self.accounts)
         similar = NoSimilar()
         keeper = Keeper(self.state, parts.store, similar, parts.control, parts.keyring)
         courier = Courier(self.state, parts.upstream, books, allowances, Lessons(self.state, self.alerts))
-        pilot = Pilot(self.state, courier, books, lookup, keeper)
+        pilot = Pilot(self.state, courier, books, lookup, items, keeper)
         once = Once(self.state, parts.once, books, replays, parts.keyring)
         triage = Triage(parts.keyring)
         self.engine = Engine(self.state, triage, lookup, similar, books, keeper, pilot, replays, once, allowances)

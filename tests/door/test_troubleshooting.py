@@ -96,6 +96,8 @@ REFUSED: list[tuple[dict[str, Any], bytes]] = [
     ({}, post(b"{}", path="/v1/messages/count_tokens")),
     ({"models": {"ear": EAR}}, post(FORM % b"ear", FORMED, path="/v1/audio/transcriptions")),
     ({}, post(FORM % b"a" + FORM % b"b", FORMED, path="/v1/audio/transcriptions")),
+    ({}, post(b'{"model": "text-embedding-3-small"}', path="/v1/embeddings")),
+    ({}, post(b'{"model": "text-embedding-3-small", "input": ["a", 7]}', path="/v1/embeddings")),
 ]
 
 

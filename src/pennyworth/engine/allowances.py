@@ -126,22 +126,22 @@ class Allowances:
         if not short:
             return None
         decides = allowance.strictest(short)
-        if decides.at_limit == "downgrade" and p.asked is None and p.hold is None:
+        if _downgrades(decides, p) and p.asked is None and p.hold is None:
             self._count(_KINDS[decides.unit], "downgrade")
             return decides
         return self._refuse(p, decides)
 
     def _need(self, p: Passage, target: Target, purse: Purse) -> Need | None:
         """``None``: the target has no price, and there is a budget to keep."""
-        tokens = worst.about(p.request) if purse.tokens else 0
+        tokens = worst.about(p.asks(target)) if purse.tokens else 0
         if not purse.money:
             return Need(0, tokens)
         rate = p.terms.rates.rate(target, self._state.clock.wall_s())
-        return Need(worst.price(worst.bound(p.request), rate.tariff), tokens) if rate else None
+        return Need(worst.price(worst.bound(p.asks(target)), rate.tariff), tokens) if rate else None
 
     def _beyond_rate(self, p: Passage, limit: Limit) -> Refuse | None:
         """Refused at once, or later where no kept answer is found, or sent to another model then."""
-        if limit.at_limit == "downgrade":
+        if _downgrades(limit, p):
             p.beyond = limit
             self._count(_KINDS[limit.unit], "downgrade")
             return None
@@ -165,6 +165,11 @@ class Allowances:
     def _count(self, what: str, action: str) -> None:
         counts, name = self._state.counters.limited, f"{what}/{action}"
         counts[name] = counts.get(name, 0) + 1
+
+
+def _downgrades(limit: Limit, p: Passage) -> bool:
+    """Another model's text will do; another model's vectors cannot be compared with those the caller has already."""
+    return limit.at_limit == "downgrade" and p.request.dialect != "embeddings"
 
 
 def _of_unit(held: list[Held], unit: str) -> tuple[Held, ...]:

@@ -69,7 +69,7 @@ class Books:
     def intend(self, p: Passage, target: Target, calls: int = 1) -> None:
         """Acknowledges that a call is about to be paid for, the last of so many that are under way for the request; what
         its earlier calls have cost is in the estimate, since a crash would leave no other word of it."""
-        about, basis = self._cost(p, target, Usage(input=_about(p.request)), "estimated")
+        about, basis = self._cost(p, target, Usage(input=_about(p.asks(target))), "estimated")
         spent = Money(calls * about.pico + sum([attempt.spent.pico for attempt in p.attempts]))
         caller = p.request.caller
         intent = Intent(
@@ -100,7 +100,7 @@ class Books:
     ) -> AttemptNote:
         """One call as it stands on the receipt, priced."""
         into = saying.request.dialect
-        usage, basis = self._usage(p, outcome)
+        usage, basis = self._usage(p.asks(target), outcome)
         if basis == "metered" and p.request.through is None:
             self._watch.look(p, target, outcome)
         spent, basis = self._cost(p, target, usage, basis) if usage else (ZERO, basis)
@@ -165,7 +165,7 @@ class Books:
         spent, basis = _paid(p.attempts)
         would, would_basis = spent, basis
         if end.usage is not None and end.served != "none" and not _direct(p, end):
-            would_basis = basis if end.served == "upstream" else "metered"
+            would_basis = basis if end.served in ("upstream", "partial") else "metered"
             would, would_basis = self._cost(p, _asked(p), end.usage, would_basis)
         return savings.books(end.served, would_have_cost=would, spent=spent, would_basis=would_basis, basis=basis)
 
@@ -231,20 +231,18 @@ class Books:
         self._state.fold(receipt)
         return receipt
 
-    def _usage(self, p: Passage, outcome: Outcome) -> tuple[Usage | None, Basis]:
+    def _usage(self, asked: Request, outcome: Outcome) -> tuple[Usage | None, Basis]:
         """The provider's count, or ours where it gave none and something was generated or broke off on the way. Of a reply
         that broke off when it had only counted the prompt, the output is ours to count."""
         if outcome.usage is not None:
             if outcome.usage.output or not outcome.text:
                 return outcome.usage, "metered"
             return msgspec.structs.replace(outcome.usage, output=tokens.estimate_tokens(outcome.text)), "estimated"
-        if p.request.through is not None:
-            return None, passing.basis(p.request.through, outcome)
+        if asked.through is not None:
+            return None, passing.basis(asked.through, outcome)
         if outcome.status >= 300 or (outcome.status == 0 and outcome.ending not in ("caller_left", "outrun")):
             return None, "none"
-        return Usage(
-            input=tokens.estimate_request(p.request.fields), output=tokens.estimate_tokens(outcome.text)
-        ), "estimated"
+        return Usage(input=tokens.estimate(asked), output=tokens.estimate_tokens(outcome.text)), "estimated"
 
     def _cost(self, p: Passage, target: Target, usage: Usage, basis: Basis) -> tuple[Money, Basis]:
         """By the prices the request began with, as they are now."""
@@ -284,7 +282,7 @@ def _latency(p: Passage, now_ns: int) -> Latency:
 def _about(request: Request) -> int:
     """Prompt tokens, roughly."""
     size = len(request.body)
-    return size // _BYTES_PER_TOKEN if size <= _SMALL else tokens.estimate_request(request.fields)
+    return size // _BYTES_PER_TOKEN if size <= _SMALL else tokens.estimate(request)
 
 
 def _paid(attempts: list[AttemptNote]) -> tuple[Money, Basis]:

@@ -17,6 +17,7 @@ from pennyworth.engine.allowances import Allowances
 from pennyworth.engine.books import Books
 from pennyworth.engine.coalesce import Flights
 from pennyworth.engine.flight import Flight
+from pennyworth.engine.items import AT_ONCE
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.once import Once
@@ -102,7 +103,7 @@ class Engine:
             return self._no(request, view, over)
         if case.verdict.why == "sampled" and p.exact is not None:
             p.repeats_sample = self.state.sampled_again(p.exact)
-        return self._at_once(p) if self._immediate else p
+        return self._at_once(p) if self._immediate and request.n <= AT_ONCE else p
 
     def _pass_through(self, request: Request, through: Through, view: View) -> Reply | Relay:
         """What is no dialect's goes to its provider as it came."""
@@ -196,7 +197,8 @@ class Engine:
         """A kept answer, if there is one to give."""
         found = await self._lookup.find(p)
         if found is not None:
-            await self.keeper.renew(p, found.kept)
+            for kept in found.each:
+                await self.keeper.renew(p, kept)
             p.reason = (
                 f"{found.served} hit" if p.asked is None else f"{found.served} hit of {p.request.model}, beyond a limit"
             )
@@ -205,7 +207,7 @@ class Engine:
         return self._replays.give(p, alike, "semantic") if alike else None
 
     async def _find_similar(self, p: Passage) -> Kept | None:
-        if not (p.verdict.look and p.exact and self._allows("semantic", p, p.exact)):
+        if not (p.verdict.look and p.exact and p.batch is None and self._allows("semantic", p, p.exact)):
             return None
         return await self._similar.find(p.request)
 
@@ -216,7 +218,7 @@ class Engine:
         if flight is not None:
             p.reason = "joined an identical request in flight"
         elif p.verdict.look:
-            p.reason = "no kept answer"
+            p.reason = "no kept answer" if p.batch is None else p.batch.told
         if p.asked is not None:
             p.reason = f"{p.request.model} asked instead: beyond a limit; {p.reason}"
         return flight

@@ -133,6 +133,8 @@ def cache_status(p: Passage) -> str:
     """What the cache did with a request it did not answer."""
     if not p.verdict.look:
         return f"pennyworth; fwd=bypass; detail={quoted(p.reason)}"
+    if p.batch is not None and p.batch.found:
+        return f"pennyworth; fwd=partial; detail={quoted(p.batch.told)}"
     forward = "stale" if p.stale else "miss"
     return f"pennyworth; fwd={forward}" if p.leads or not p.shares else f"pennyworth; fwd={forward}; collapsed"
 

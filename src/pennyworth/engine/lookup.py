@@ -4,75 +4,58 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from pennyworth.decide import lifetime, switches
+from pennyworth.decide import switches
+from pennyworth.engine.items import Items
 from pennyworth.engine.passage import Passage
-from pennyworth.engine.replays import Replays
-from pennyworth.engine.state import State
-from pennyworth.errors import StoreError
+from pennyworth.engine.shelf import Shelf
 from pennyworth.outcome import Kept, Layer
-from pennyworth.ports import Store
 from pennyworth.request import Key
 
 
 class Found(NamedTuple):
-    """``served``: by the question's own wording, or by its normal form."""
+    """``served``: by the question's own wording, or by its normal form. ``each``: the entries that it is made of."""
 
     kept: Kept
     served: Literal["exact", "normalised"]
+    each: tuple[Kept, ...]
 
 
 class Lookup:
-    def __init__(self, state: State, store: Store, replays: Replays) -> None:
-        self._state = state
-        self._replays = replays
-        self._store = store
+    def __init__(self, shelf: Shelf, items: Items) -> None:
+        self._shelf = shelf
+        self._items = items
 
     @property
     def immediate(self) -> bool:
-        return self._store.immediate
+        return self._shelf.immediate
 
     async def find(self, p: Passage) -> Found | None:
         """A live answer to this question. An expired one that may stand in for an error is left on the passage.
 
         Where wordings share answers, one entry serves all of them and remembers how its own asker had put it.
         """
+        if p.request.dialect == "embeddings":
+            return await self._find_items(p)
         if p.exact is None or not (p.verdict.look or p.verdict.keep):
             return None
         shares = self._allows(p, "normalised", p.exact)
         p.under = p.normal if shares else p.exact
-        kept = await self._get(p, p.under) if p.under and p.verdict.look else None
+        kept = await self._shelf.get(p, p.under) if p.under and p.verdict.look else None
         if kept is None:
             return None
         served: Literal["exact", "normalised"] = "exact" if kept.answer.key == p.name else "normalised"
         if not (shares if served == "normalised" else self._allows(p, "exact", p.exact)):
             return None
-        return Found(kept, served) if self._is_fresh(p, kept) else None
-
-    def _is_fresh(self, p: Passage, kept: Kept) -> bool:
-        if lifetime.fresh(kept, p.request.directives, p.view.wall_s):
-            return True
-        if p.route.stale_if_error_s and p.view.wall_s < kept.expires_s + p.route.stale_if_error_s:
+        if self._shelf.is_fresh(p, kept):
+            return Found(kept, served, (kept,))
+        if self._shelf.may_stand_in(p, kept):
             p.stale = kept
-        return False
+        return None
 
-    async def _get(self, p: Passage, key: Key) -> Kept | None:
-        try:
-            kept = await self._store.get(key, p.view.wall_s)
-        except StoreError as error:
-            p.notes.append(f"store: {error}")
-            return None
-        return kept if kept is not None and self._allowed(p, kept, key) else None
+    async def _find_items(self, p: Passage) -> Found | None:
+        """All of them, each by its very wording: two wordings have two vectors."""
+        kept = await self._items.find(p)
+        return Found(kept, "exact", tuple(p.batch.found.values())) if kept and p.batch else None
 
     def _allows(self, p: Passage, layer: Layer, key: Key) -> bool:
         return switches.allows(layer, p.route, p.view.plan, p.view.control, key)
-
-    def _allowed(self, p: Passage, kept: Kept, key: Key) -> bool:
-        """The value must say of itself that it belongs here: a mixed-up store or connection must not be believed."""
-        answer = kept.answer
-        if kept.key != key or answer.scope != p.request.caller.scope:
-            self._state.trouble("store", "an entry under a key that is not its own was refused")
-            p.notes.append("store: an entry that belongs elsewhere was refused")
-            return False
-        if answer.target != p.target.name or p.view.control.kills(answer, key.hex()):
-            return False
-        return self._replays.can_say(p, answer)

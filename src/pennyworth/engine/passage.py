@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pennyworth.decide.admit import Refuse
 from pennyworth.decide.allowance import Limit
+from pennyworth.engine.batch import Batch
 from pennyworth.engine.purse import Hold, Purse
 from pennyworth.engine.terms import Terms
 from pennyworth.engine.triage import Case
 from pennyworth.outcome import AttemptNote, Kept, Outcome, Receipt
-from pennyworth.request import Key
+from pennyworth.plan import Target
+from pennyworth.request import Key, Request
 from pennyworth.view import View
 
 
@@ -21,6 +23,7 @@ class Passage:
         said: a reply in the words of its caller, ``None`` where there are none.
         stale: an expired answer that may stand in for a failing provider.
         attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
+        batch: the items of a request for vectors, of which each is kept by itself.
         answering: the target whose reply it gets. ``fallbacks``: those to ask when the asked one fails.
         alone: its key may not be answered by whom others may be, so it shares no call with them.
         once: under which its result is taken down, where it bears an Idempotency-Key.
@@ -37,6 +40,7 @@ class Passage:
         "asked",
         "attempts",
         "barred",
+        "batch",
         "beyond",
         "case",
         "epoch",
@@ -101,6 +105,10 @@ class Passage:
         most, own = self.target.provider.total_s, self.request.timeout_s
         return min(most, own) if own else most
 
+    def asks(self, target: Target) -> Request:
+        """What of the request is asked of a target: of the one whose answers may be kept, only what is not."""
+        return self.batch.request if self.batch is not None and target is self.target else self.request
+
     def divert(self, asked: Case, case: Case) -> None:
         """Another model is asked than the caller named: from here on all is as if it had been named, but for the books."""
         self.asked = asked
@@ -118,6 +126,7 @@ class Passage:
         self.exact: Key | None = case.keys.exact if case.keys else None
         self.normal: Key | None = case.keys.normal if case.keys else None
         self.under: Key | None = None
+        self.batch: Batch | None = None
 
 
 class Reply:

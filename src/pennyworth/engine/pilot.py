@@ -13,10 +13,11 @@ from pennyworth.engine.coalesce import Flights
 from pennyworth.engine.courier import Courier, paid_once
 from pennyworth.engine.flight import Flight
 from pennyworth.engine.giving import gives, status_for
+from pennyworth.engine.items import Items, not_put_together
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.passage import Passage
-from pennyworth.engine.saying import say
+from pennyworth.engine.saying import Saying, say
 from pennyworth.engine.sending import Errand, Sent
 from pennyworth.engine.state import State
 from pennyworth.engine.turned_away import unspeakable
@@ -31,9 +32,12 @@ _OUR_FAULT = Outcome(ending="cut", status=0, fault="the gateway itself failed")
 
 
 class Pilot:
-    def __init__(self, state: State, courier: Courier, books: Books, lookup: Lookup, keeper: Keeper) -> None:
+    def __init__(
+        self, state: State, courier: Courier, books: Books, lookup: Lookup, items: Items, keeper: Keeper
+    ) -> None:
         self._state = state
         self._lookup = lookup
+        self._items = items
         self._courier = courier
         self._books = books
         self._keeper = keeper
@@ -46,7 +50,8 @@ class Pilot:
                 return
             sent = await self._follow_policy(flight, p) if flight.wanted else Sent(_not_sent(flight), p.target)
             self._land(flight, p, sent)
-            flight.finish()  # nobody waits for the keeping
+            if p.batch is None:
+                flight.finish()  # nobody waits for the keeping, but for who may ask for half of a long batch at once
             await self._keeper.keep(p, sent.outcome)
         except asyncio.CancelledError:  # ended twice over, while what was under way was being ended already
             self._land(flight, p, Sent(_not_sent(flight), p.target))
@@ -99,12 +104,28 @@ class Pilot:
     async def _ask(self, flight: Flight, p: Passage, target: Target, why: str, until: float) -> Sent:
         """The reply of one target, asked in the words it understands."""
         try:
-            saying = p.case.saying if target is p.target else say(p.request, target, p.route)
+            saying = self._saying(p, target)
         except RequestError as error:
             return unspeakable(target, error)
-        return await self._courier.carry(
+        sent = await self._courier.carry(
             Errand(flight, p, target, saying, why, until, lambda sent: self._land(flight, p, sent))
         )
+        if p.batch is None or target is not p.target:
+            return sent
+        whole = await self._items.completed(p, sent)
+        if whole is not None:
+            return whole
+        if not flight.wanted or paid_once(p):
+            return not_put_together(sent)
+        p.batch.ask_all()
+        return await self._ask(flight, p, target, "again: the kept items do not fit the new ones", until)
+
+    def _saying(self, p: Passage, target: Target) -> Saying:
+        if target is not p.target:
+            if p.batch is not None:
+                p.batch.ask_all()  # another model's vectors do not belong beside those that were found
+            return say(p.request, target, p.route)
+        return p.case.saying if p.batch is None else Saying(p.batch.request)
 
     def _land(self, flight: Flight, p: Passage, sent: Sent) -> None:
         """The reply is known to its end: the leader's receipt, before anybody gets the last byte. Once."""
@@ -120,7 +141,7 @@ class Pilot:
         ending: Ending = "caller_left" if p.left else outcome.ending
         gave = not p.left and gives(p, flight, outcome)
         status = 499 if p.left else status_for(p, flight, outcome)
-        self._books.settle(p, served="upstream" if gave else "none", ending=ending, status=status, usage=sent.usage)
+        self._books.settle(p, served=sent.served if gave else "none", ending=ending, status=status, usage=sent.usage)
         if gave and outcome.streamed and not flight.fed and outcome.ending == "error":
             _give_as_it_came(flight, outcome)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -34,12 +34,15 @@ _USUAL = 0.9
 
 
 class Sent(NamedTuple):
-    """What came of a call. ``headers``: the provider's. ``usage``: of the reply, estimated where it gave none."""
+    """What came of a call. ``headers``: the provider's. ``usage``: of the reply, estimated where it gave none.
+    ``served``: whether it is all the provider's.
+    """
 
     outcome: Outcome
     target: Target
     headers: tuple[tuple[str, str], ...] = ()
     usage: Usage | None = None
+    served: Literal["upstream", "partial"] = "upstream"
 
 
 class Errand(NamedTuple):
@@ -198,7 +201,7 @@ class Sending:
             raw=b"".join(self._raw),
             streamed=self._streamed,
             ended=not fault,
-            expected=self._p.request.n,
+            expected=self._saying.request.n,
             fault=fault,
             request_id=self._request_id,
         )

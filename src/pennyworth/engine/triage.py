@@ -93,7 +93,8 @@ class Triage:
             return Refuse(error.status, error.code, error.message, param=error.param)
         verdict = cacheable.verdict(request, route, enabled, target.model)
         named = verdict.look or verdict.keep or verdict.why == "sampled"
-        question = question_of(request, plan.cache) if named else None
+        # Of a batch each item is a question (``items``).
+        question = question_of(request, plan.cache) if named and request.dialect != "embeddings" else None
         keys = self._keyring.keys(request, question, target, route.name, epoch) if question else None
         name, form = keys.exact.hex()[:16] if keys else "", question.form if question else request.dialect
         return Case(request, plan, enabled, epoch, target, fallbacks, route, verdict, keys, name, form, saying)
