@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from benchmarks import budgets, doors, gateway, hits, keys, machine, memory, outage, overload, streams
+from benchmarks import budgets, doors, embeddings, gateway, hits, keys, machine, memory, outage, overload, streams
 from benchmarks.sheet import Sheet
 
 _HERE = Path(__file__).parents[1]
@@ -65,6 +65,11 @@ BENCHES: Mapping[str, Measured | Printed] = MappingProxyType(
         ),
         "memory": Measured("memory of the gateway over 10⁵ requests", memory.run, lambda: memory.run(requests=5_000)),
         "doors": Measured("an exact hit in process, without a server", doors.run, lambda: doors.run(rounds=1, hits=50)),
+        "embeddings": Measured(
+            "batches of texts: live, kept and put together",
+            embeddings.run,
+            lambda: embeddings.run(sizes=(1, 200), rounds=1),
+        ),
         "streams": Measured(
             "10,000 open streams: memory each, and the admin port meanwhile",
             streams.run,

@@ -31,7 +31,12 @@ class Mutant(NamedTuple):
 
 
 MUTANTS = (
-    Mutant("a key without its scope", "decide/key.py", "self._scope(request.caller.scope)", 'self._scope("")'),
+    Mutant(
+        "a key without its scope",
+        "decide/key.py",
+        "question.normal, self._scope(request.caller.scope)",
+        'question.normal, self._scope("")',
+    ),
     Mutant("a key without seed", "decide/key.py", '"user": "who', '"seed": "", "user": "who'),
     Mutant(
         "replies that broke off are kept",
@@ -108,9 +113,9 @@ MUTANTS = (
     ),
     Mutant(
         "expired answers are given",
-        "engine/lookup.py",
-        "if lifetime.fresh(kept, p.request.directives, p.view.wall_s):",
-        "if True:",
+        "engine/shelf.py",
+        "return lifetime.fresh(kept, p.request.directives, p.view.wall_s)",
+        "return True",
     ),
     Mutant(
         "no-store is not heard",

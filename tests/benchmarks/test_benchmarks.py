@@ -15,7 +15,21 @@ from benchmarks.shape import shape
 from benchmarks.sheet import Cell, Sheet
 from rich.console import Console
 
-from benchmarks import budgets, doors, fuzz, gateway, hits, keys, machine, mutants, outage, overload, soak, streams
+from benchmarks import (
+    budgets,
+    doors,
+    embeddings,
+    fuzz,
+    gateway,
+    hits,
+    keys,
+    machine,
+    mutants,
+    outage,
+    overload,
+    soak,
+    streams,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +54,18 @@ def test_every_door_in_process_gives_hits() -> None:
     rows = doors.run(rounds=1, hits=10).rows
     assert [row["over"] for row in rows] == ["httpx2", "httpx", "httpx2, async", "httpx, async"]
     assert all(row["transport"] and row["SDK"] and row["SDK alone"] for row in rows)
+
+
+def test_batches_are_measured_live_kept_and_put_together() -> None:
+    rows = embeddings.run(sizes=(1, 70), rounds=1).rows
+    assert [(row["items"], row["served"]) for row in rows] == [
+        (1, "miss"),
+        (1, "hit"),
+        (70, "miss"),
+        (70, "hit"),
+        (70, "half new"),
+    ]
+    assert all(row["µs an item"] and row["longest hold, ms"] is not None for row in rows)
 
 
 def test_open_streams_are_held_and_none_is_dropped() -> None:
