@@ -6,9 +6,12 @@ import resource
 from collections.abc import Iterator
 from typing import Any
 
+import anthropic
 import httpx
 import msgspec
 import pytest
+from anthropic import Anthropic
+from openai import OpenAI
 
 from pennyworth.clients import Allowance, Budget, ClientKey
 from pennyworth.secret import Secret
@@ -349,6 +352,34 @@ def raw_request(client: httpx.Client, url: str, path: str) -> httpx.Request:
     request = client.build_request("GET", url)
     request.extensions["target"] = path.encode()
     return request
+
+
+def test_openais_sdk_uploads_lists_downloads_and_speaks(scripted: MakeGateway):
+    sound = bytes(range(256)) * 1000
+    listed = b'{"object":"list","data":[' + FILE + b'],"has_more":false}'
+    made = {"content-type": "audio/mpeg"}
+    gateway, provider = scripted([*replies(FILE, listed, sound), *replies(sound, headers=made)])
+    with OpenAI(base_url=gateway.base_url, api_key="sk-any", max_retries=0) as client:
+        assert client.files.create(file=("in.jsonl", b"{}\n" * 1000), purpose="batch").id == "file-1"
+        assert client.files.list(limit=1).data[0].id == "file-1"
+        assert client.files.content("file-1").read() == sound
+        with client.audio.speech.with_streaming_response.create(model="tts-1", voice="alloy", input="hi") as spoken:
+            assert b"".join(spoken.iter_bytes()) == sound
+    assert b"{}\n" * 1000 in provider.bodies[0]
+    assert [receipt.model for receipt in gateway.receipts()] == [
+        *("POST /v1/files", "GET /v1/files", "GET /v1/files/{id}/content", "tts-1"),
+    ]
+
+
+def test_anthropics_sdk_reads_errors_in_its_own_shape(scripted: MakeGateway):
+    gateway, _ = scripted(pass_through=False)
+    with (
+        Anthropic(base_url=gateway.url, api_key="sk-any", max_retries=0) as client,
+        pytest.raises(anthropic.PermissionDeniedError) as caught,
+    ):
+        client.messages.batches.list()
+    assert isinstance(caught.value.body, dict)
+    assert (caught.value.body["type"], caught.value.body["error"]["type"]) == ("error", "permission_error")
 
 
 def test_a_method_that_is_none_of_these_is_refused(scripted: MakeGateway, http: httpx.Client):
