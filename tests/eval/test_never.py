@@ -8,7 +8,6 @@ import pytest
 
 from pennyworth.eval.case import case_of
 from pennyworth.eval.never import never
-from pennyworth.wire.dialects import CODECS
 
 ASK: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
 CHOICE: dict[str, Any] = {"index": 0, "message": {"role": "assistant", "content": "hello"}, "finish_reason": "stop"}
@@ -120,7 +119,6 @@ ITEM = {
 RESPONSE = {"id": "r", "object": "response", "model": "gpt-4o", "status": "completed", "error": None, "output": [ITEM]}
 
 
-@pytest.mark.skipif("responses" not in CODECS, reason="no such dialect yet")
 @pytest.mark.parametrize(
     ("fields", "why"),
     [

@@ -95,6 +95,14 @@ def test_a_signature_comes_with_the_thoughts_so_that_it_can_be_handed_back() -> 
     }
 
 
+def test_each_sealed_thought_keeps_its_seal_in_an_item_of_its_own() -> None:
+    sealed = [{"type": "redacted_thinking", "data": data} for data in ("one", "two")]
+    found = said(messages_reply("end_turn", *sealed, {"type": "text", "text": "So."}), "messages", "responses")
+    thoughts = [item for item in found["output"] if item["type"] == "reasoning"]
+    assert [item["encrypted_content"] for item in thoughts] == ["one", "two"]
+    assert len({item["id"] for item in thoughts}) == 2
+
+
 def test_text_in_several_blocks_is_one_text_and_its_citations_are_left_out() -> None:
     cited = {"type": "text", "text": "b", "citations": [{"type": "char_location", "cited_text": "b"}]}
     message = said(messages_reply("end_turn", {"type": "text", "text": "a"}, cited), "messages", "chat")
