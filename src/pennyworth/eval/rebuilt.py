@@ -10,6 +10,8 @@ import msgspec
 from pennyworth import canonical
 from pennyworth.canonical import Lexeme, lexeme_of
 from pennyworth.eval.case import Case
+from pennyworth.request import Dialect
+from pennyworth.wire.embeddings import neutral as vectors
 from pennyworth.wire.neutral.problems import body_of_problem, problem_of
 from pennyworth.wire.speakers import SPEAKERS
 
@@ -21,8 +23,9 @@ def request(case: Case) -> bool:
     """The same JSON value, to the last digit."""
     assert case.request is not None
     fields = case.request.fields
-    speaker = SPEAKERS[case.row.dialect]
-    return _equal(speaker.fields_of(speaker.prompt_of(fields)), fields)
+    speaker = SPEAKERS.get(case.row.dialect)
+    rebuilt = speaker.fields_of(speaker.prompt_of(fields)) if speaker else vectors.fields_of(vectors.items_of(fields))
+    return _equal(rebuilt, fields)
 
 
 def answer(case: Case) -> bool:
@@ -32,16 +35,24 @@ def answer(case: Case) -> bool:
     if case.row.status >= 400 or (isinstance(body, dict) and body.get("error")):
         problem = problem_of(body)
         return problem is not None and _equal(body_of_problem(problem), body)
-    speaker = SPEAKERS[case.row.dialect]
-    completion = speaker.completion_of(body)
-    if completion is None:
+    rebuilt = _rebuilt(case.row.dialect, body)
+    if rebuilt is None:
         return False
-    rebuilt = speaker.body_of(completion)
     if not case.row.streamed:
         return _equal(rebuilt, body)
     events = case.codec.as_events(_WRITE(rebuilt), streamed=False, usage=bool(body.get("usage")))
     again = case.codec.as_json(events, streamed=True)
     return _equal(rebuilt, body) and json.loads(again) == json.loads(raw)
+
+
+def _rebuilt(dialect: Dialect, body: dict[str, Any]) -> dict[str, Any] | None:
+    """``None``: it was read as no reply."""
+    speaker = SPEAKERS.get(dialect)
+    if speaker is None:
+        reply = vectors.vectors_of(body)
+        return None if reply is None else vectors.body_of(reply)
+    completion = speaker.completion_of(body)
+    return None if completion is None else speaker.body_of(completion)
 
 
 def _equal(one: Any, other: Any) -> bool:
