@@ -288,3 +288,28 @@ def _some(draw: st.DrawFn, fields: dict[str, st.SearchStrategy[Any]]) -> Body:
 
 def _with_breakpoint(part: Body, marked: bool) -> Body:
     return {**part, "cache_control": {"type": "ephemeral"}} if marked else part
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-1, 2) | marks | st.sampled_from(("text", "user", "tool", "image_url", "")),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(("type", "role", "content", "name", "id")), inner, max_size=3)
+    ),
+    max_leaves=4,
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn, body: Any, *, depth: int = 0) -> Any:
+    """The same with anything at all somewhere in it."""
+    if depth and draw(st.integers(0, 3)) == 0:
+        return draw(anything)
+    match body:
+        case dict() if body:
+            name = draw(st.sampled_from(sorted(body)))
+            return {**body, name: draw(damaged(body[name], depth=depth + 1))}
+        case list() if body:
+            place = draw(st.integers(0, len(body) - 1))
+            return [*body[:place], draw(damaged(body[place], depth=depth + 1)), *body[place + 1 :]]
+    return draw(anything)

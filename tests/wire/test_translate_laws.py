@@ -14,8 +14,8 @@ from pennyworth import canonical
 from pennyworth.errors import RequestError
 from pennyworth.request import Dialect
 from pennyworth.wire.speakers import SPEAKERS
-from pennyworth.wire.translate import Translated, request_into
-from tests.wire.conversations import bodies
+from pennyworth.wire.translate import Translated, plain_form, request_into
+from tests.wire.conversations import bodies, damaged
 from tests.wire.meanings import asked, leaves, request_in
 
 pairs = pytest.mark.parametrize(("origin", "into"), list(permutations(SPEAKERS, 2)))
@@ -89,3 +89,23 @@ def test_what_is_refused_is_named_by_where_it_stands(origin: Dialect, into: Dial
     assert (refused.status, refused.code) == (400, "cannot_translate")
     assert refused.param
     assert refused.param.partition("[")[0].partition(".")[0] in body
+
+
+@pytest.mark.parametrize("dialect", SPEAKERS)
+@given(data=st.data())
+@calmly
+def test_whatever_a_body_holds_it_is_read_and_written_and_nothing_but_a_refusal_comes_of_it(
+    dialect: Dialect, data: st.DataObject
+) -> None:
+    body = data.draw(damaged(data.draw(bodies[dialect])))
+    speaker = SPEAKERS[dialect]
+    assert canonical.encode(speaker.fields_of(speaker.prompt_of(body))) == canonical.encode(body)
+    assert speaker.completion_of(body) is None
+    for into in SPEAKERS:
+        if into != dialect:
+            translated(body, dialect, into, EVERYTHING)
+    messages = body.get("messages", [])
+    if isinstance(messages, list) and all(
+        isinstance(message, dict) for message in messages
+    ):  # else the door refuses it
+        plain_form(request_in(dialect, body))

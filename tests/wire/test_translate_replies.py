@@ -6,12 +6,20 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from pennyworth import canonical
 from pennyworth.request import Dialect
 from pennyworth.wire.dialects import CODECS
+from pennyworth.wire.speakers import SPEAKERS
 from pennyworth.wire.translate import CannotSayError, error_as, reply_as_events, reply_as_json
+from tests.wire.conversations import damaged
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "look", "arguments": '{"at":1}'}}
+
+
+USED = {"type": "tool_use", "id": "t", "name": "look", "input": {"a": 1}}
 
 
 def chat_reply(finish: str = "stop", n: int = 1, **message: Any) -> bytes:
@@ -131,6 +139,12 @@ def test_a_response_has_what_its_readers_ask_for() -> None:
 UNSAYABLE: list[tuple[bytes, Dialect, Dialect, str]] = [
     (chat_reply(n=2), "chat", "messages", "2 choices"),
     (chat_reply(audio={"id": "a"}), "chat", "messages", "audio"),
+    (
+        chat_reply("length", tool_calls=[{**CALL, "function": {"name": "look", "arguments": '{"at'}}]),
+        "chat",
+        "messages",
+        "a call whose arguments are no JSON object",
+    ),
     (chat_reply("weird"), "chat", "messages", "the reason for which it ended"),
     (messages_reply("end_turn", {"type": "server_tool_use", "id": "x"}), "messages", "chat", "server_tool_use"),
     (b'{"error": {"message": "no"}}', "messages", "chat", "no reply that can be read"),
@@ -143,6 +157,30 @@ def test_what_has_no_words_is_said_to_have_none(raw: bytes, origin: Dialect, int
     with pytest.raises(CannotSayError) as refused:
         reply_as_json(raw, streamed=False, origin=origin, into=into)
     assert refused.value.what == what
+
+
+WHOLE: dict[Dialect, bytes] = {
+    "chat": chat_reply("tool_calls", tool_calls=[CALL], reasoning_content="Hm.", refusal="No."),
+    "messages": messages_reply("tool_use", {"type": "thinking", "thinking": "Hm.", "signature": "s"}, USED),
+    "responses": reply_as_json(messages_reply("tool_use", USED), streamed=False, origin="messages", into="responses"),
+}
+
+
+@pytest.mark.parametrize("origin", WHOLE)
+@given(data=st.data())
+@settings(deadline=None, max_examples=60)
+def test_whatever_a_reply_holds_it_is_read_and_written_and_said_or_said_to_have_no_words(
+    origin: Dialect, data: st.DataObject
+) -> None:
+    body = data.draw(damaged(json.loads(WHOLE[origin])))
+    completion = SPEAKERS[origin].completion_of(body)
+    if completion is not None:
+        assert canonical.encode(SPEAKERS[origin].body_of(completion)) == canonical.encode(body)
+    for into in SPEAKERS:
+        try:
+            reply_as_json(json.dumps(body).encode(), streamed=False, origin=origin, into=into)
+        except CannotSayError:
+            continue
 
 
 def test_a_reply_can_be_given_as_events_of_another_dialect() -> None:

@@ -11,7 +11,7 @@ import pytest
 from pennyworth.errors import RequestError
 from pennyworth.plan import HINTS
 from pennyworth.request import Dialect
-from pennyworth.wire.translate import request_into
+from pennyworth.wire.translate import plain_form, request_into
 from tests.wire.meanings import request_in
 
 USER = {"role": "user", "content": "Why?"}
@@ -304,6 +304,21 @@ def test_a_result_may_name_the_tool_that_was_called_and_no_other() -> None:
     with pytest.raises(RequestError) as refused:
         said("chat", "messages", messages=[USER, CALLED, {**one, "name": "find"}, two])
     assert refused.value.param == "messages[2].name"
+
+
+def test_half_a_character_and_deep_arguments_are_carried_or_refused_like_anything_else() -> None:
+    used = {"type": "tool_use", "id": "t", "name": "look", "input": {"a": "\ud800"}}
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": "x"}]}
+    body = {**MESSAGES, "messages": [USER, {"role": "assistant", "content": [used]}, result]}
+    there = request_into(request_in("messages", body), "chat").request
+    assert json.loads(json.loads(there.body)["messages"][1]["tool_calls"][0]["function"]["arguments"]) == {
+        "a": "\ud800"
+    }
+    deep = {**CALL, "function": {"name": "look", "arguments": "[" * 9_000}}
+    request = request_in("chat", {**CHAT, "messages": [USER, {**CALLED, "tool_calls": [deep]}, RESULTS[0]]})
+    assert plain_form(request) is None
+    with pytest.raises(RequestError, match=r"function\.arguments"):
+        request_into(request, "messages")
 
 
 def test_a_refusal_says_what_where_and_how_to_mend_it() -> None:

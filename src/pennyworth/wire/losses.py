@@ -17,6 +17,10 @@ NAMES: Mapping[Dialect, str] = {
 }
 
 
+_LONGEST = 200
+"""Of a path that is said back: names in it are the caller's."""
+
+
 class CannotSayError(ValueError):
     """A reply holds what the other dialect has no words for. ``what``: the field or part."""
 
@@ -52,6 +56,7 @@ class Losses:
         Raises:
             RequestError: unless it may be dropped, under its own name or that of the field it stands in.
         """
+        path = path if len(path) <= _LONGEST else f"{path[:_LONGEST]}…"
         first, _, rest = path.partition(".")
         last = rest.rpartition(".")[2].partition("[")[0]
         for name in (last, first):

@@ -177,9 +177,9 @@ def _arguments(call: ToolCall) -> str:
     """As text without spaces; text with any is another text."""
     try:
         value = arguments_of(call)
-    except ValueError:
+        text = arguments_text(msgspec.structs.replace(call, arguments=value)) if isinstance(value, dict) else ""
+    except (ValueError, RecursionError):
         raise _NotPlainError from None
-    text = arguments_text(msgspec.structs.replace(call, arguments=value)) if isinstance(value, dict) else ""
     if not text or (isinstance(call.arguments, str) and call.arguments != text):
         raise _NotPlainError
     return text

@@ -36,6 +36,7 @@ def adopt_reply(completion: Completion) -> Completion:
     return msgspec.structs.replace(
         completion,
         dialect="chat",
+        created=completion.created or 0,
         answers=tuple([_answer(answer) for answer in completion.answers]),
         tokens=completion.tokens and _tokens(completion.tokens),
         extra={},

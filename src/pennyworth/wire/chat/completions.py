@@ -28,7 +28,7 @@ def completion_of(body: Mapping[str, Any]) -> Completion | None:
         model=model,
         answers=tuple([answer for answer in answers if answer is not None]),
         tokens=_tokens_of(rest),
-        created=taken(rest, "created", int) or 0,
+        created=taken(rest, "created", int),
         extra=rest,
     )
 
@@ -37,10 +37,11 @@ def body_of(completion: Completion) -> dict[str, Any]:
     out: dict[str, Any] = {
         "id": completion.id,
         "object": "chat.completion",
-        "created": completion.created,
         "model": completion.model,
         "choices": [_choice_in(answer) for answer in completion.answers],
     }
+    if completion.created is not None:
+        out["created"] = completion.created
     if completion.tokens is not None:
         usage = {"usage": _usage_in(completion.tokens)}
         out |= {_GROQ: usage} if _GROQ in completion.tokens.spelled else usage

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from pennyworth.wire.losses import Losses
+from pennyworth.wire.losses import CannotSayError, Losses
 from pennyworth.wire.messages.blocks import MAKER
 from pennyworth.wire.neutral.meaning import arguments_of
 from pennyworth.wire.neutral.nouns import (
@@ -132,12 +132,16 @@ def _thought(thought: Thinking, losses: Losses) -> Thinking | None:
     return None
 
 
-def _call(call: ToolCall, losses: Losses) -> ToolCall | None:
+def _has_object(call: ToolCall) -> bool:
     try:
-        if isinstance(arguments_of(call), dict):
-            return call
-    except ValueError:
-        pass
+        return isinstance(arguments_of(call), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _call(call: ToolCall, losses: Losses) -> ToolCall | None:
+    if _has_object(call):
+        return call
     losses.cannot(f"{call.at}.function.arguments", call.arguments, "they must be a JSON object there")
     return None
 
@@ -174,6 +178,8 @@ def _said(part: Part) -> Part | None:
         if "empty" in part.spelled:
             return None
         return msgspec.structs.replace(part, signature=part.signature or "", extra={}, spelled=())
+    if isinstance(part, ToolCall) and not _has_object(part):
+        raise CannotSayError("a call whose arguments are no JSON object")
     return msgspec.structs.replace(part, extra={}, spelled=())
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pennyworth.canonical import Lexeme, lexeme_of
+from pennyworth.wire import loose
 from pennyworth.wire.neutral.nouns import Image, Node, Part, Prompt, Refusal, Text, ToolCall, ToolResult, Turn
 from pennyworth.wire.neutral.replies import Answer, Completion
 
@@ -25,7 +26,12 @@ def arguments_of(call: ToolCall) -> Any:
 
 def arguments_text(call: ToolCall) -> str:
     said = call.arguments
-    return said if isinstance(said, str) else _WRITE(said).decode()
+    if isinstance(said, str):
+        return said
+    try:
+        return _WRITE(said).decode()
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return loose.write(said).decode()
 
 
 def meaning(prompt: Prompt) -> Prompt:
@@ -56,7 +62,7 @@ def said_by(completion: Completion) -> Completion:
         _bare(completion),
         dialect="chat",
         id="",
-        created=0,
+        created=None,
         answers=tuple(_answer(answer) for answer in completion.answers),
         tokens=msgspec.structs.replace(
             _bare(tokens),

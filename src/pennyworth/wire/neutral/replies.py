@@ -37,11 +37,11 @@ class Answer(Node, frozen=True, kw_only=True):
 
 
 class Completion(Node, frozen=True, kw_only=True):
-    """``created``: seconds since 1970; 0 = not said."""
+    """``created``: seconds since 1970; ``None`` = not said."""
 
     dialect: Dialect
     id: str
     model: str
     answers: tuple[Answer, ...]
     tokens: Tokens | None = None
-    created: int = 0
+    created: int | None = None

@@ -61,10 +61,10 @@ def adopt_reply(completion: Completion) -> Completion:
     if answer.stop in ("length", "filtered"):
         del extra["incomplete_details"]
     tokens = completion.tokens and _tokens(completion.tokens)
-    extra["created_at"] = completion.created
     return msgspec.structs.replace(
         completion,
         dialect="responses",
+        created=completion.created or 0,
         answers=(Answer(turns=tuple(items), stop=answer.stop),),
         tokens=tokens,
         extra=extra,

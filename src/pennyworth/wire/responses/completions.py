@@ -24,7 +24,7 @@ def completion_of(body: Mapping[str, Any]) -> Completion | None:
     turns = tuple([turn_of(item, f"output[{i}]") for i, item in enumerate(output)])
     called = any(part.__class__ is ToolCall for turn in turns for part in turn.parts)
     answer = Answer(turns=turns, stop=_stop_of(rest, called))
-    created = taken(rest, "created_at", int) or 0
+    created = taken(rest, "created_at", int)
     tokens = _tokens_of(rest)
     return Completion(
         dialect="responses", id=id_, model=model, answers=(answer,), tokens=tokens, created=created, extra=rest
@@ -34,7 +34,7 @@ def completion_of(body: Mapping[str, Any]) -> Completion | None:
 def body_of(completion: Completion) -> dict[str, Any]:
     answer = completion.answers[0]
     out: dict[str, Any] = {"id": completion.id, "object": "response", "model": completion.model}
-    if completion.created:
+    if completion.created is not None:
         out["created_at"] = completion.created
     out["output"] = [item for turn in answer.turns for item in items_of(turn)]
     if answer.stop in _WORDS:
