@@ -272,10 +272,10 @@ def call_for(request: Request, target: Target, changes: tuple[Edit, ...], within
     provider = target.provider
     if target.model != request.model:
         changes = (*changes, Edit("model", canonical.encode(target.model), "the model's name at this provider"))
-    own = provider.headers
-    if request.vary and own:  # what a caller says of the version of his dialect stands
-        own = tuple([header for header in own if header[0].lower() not in dict(request.vary)])
-    headers = [("content-type", "application/json"), *request.vary, *own]
+    codec = CODECS[request.dialect]
+    headers = [("content-type", "application/json"), *request.vary, *provider.headers]
+    if codec.HEADERS or (request.vary and provider.headers):
+        headers = _once_each([*headers, *codec.HEADERS])
     if (key := shown_key(provider, request.caller)) is not None:
         headers.append(key)
     body = request.body
@@ -283,9 +283,17 @@ def call_for(request: Request, target: Target, changes: tuple[Edit, ...], within
         body = edits.apply(body, changes, tuple([edit.field for edit in changes if edit.field in request.fields]))
     return Call(
         target=target,
-        path=CODECS[request.dialect].PATH,
+        path=codec.PATH,
         headers=tuple(headers),
         body=body,
         stream=request.stream,
         within_s=within_s,
     )
+
+
+def _once_each(headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The first of each name stands: what the caller says of the version of his dialect, then what the operator says."""
+    found: dict[str, tuple[str, str]] = {}
+    for header in headers:
+        found.setdefault(header[0].lower(), header)
+    return list(found.values())

@@ -52,7 +52,8 @@ class Recorder(Protocol):
 class Codec(Protocol):
     """A dialect.
 
-    - ``PATH``: below a provider's base URL (and below ``/v1`` at our door).
+    - ``PATH``: below a provider's base URL (and below ``/v1`` at our door). ``HEADERS``: without which providers refuse it,
+      sent where neither the caller nor the operator says otherwise.
     - ``read_request`` looks only at what decides who is asked, how the reply travels and whether it may be kept, and
       raises ``RequestError`` by the field's name; everything else is the provider's business.
     - ``question``: the text of the last user turn, "" if there is none.
@@ -69,6 +70,9 @@ class Codec(Protocol):
 
     @property
     def PATH(self) -> str: ...  # noqa: N802  a constant of the module
+
+    @property
+    def HEADERS(self) -> tuple[tuple[str, str], ...]: ...  # noqa: N802
 
     def read_request(
         self,

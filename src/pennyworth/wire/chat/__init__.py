@@ -8,9 +8,11 @@ from pennyworth.wire.chat.request import PATH, edits, question, read_request
 from pennyworth.wire.edits import renamed
 
 name: Dialect = "chat"
+HEADERS: tuple[tuple[str, str], ...] = ()
 recorder = ChatRecorder
 
 __all__ = [
+    "HEADERS",
     "PATH",
     "as_events",
     "as_json",

@@ -9,9 +9,11 @@ from pennyworth.wire.embeddings.replay import as_events, as_json, hide_usage
 from pennyworth.wire.embeddings.request import PATH, edits, question, read_request
 
 name: Dialect = "embeddings"
+HEADERS: tuple[tuple[str, str], ...] = ()
 recorder = EmbeddingsRecorder
 
 __all__ = [
+    "HEADERS",
     "PATH",
     "as_events",
     "as_json",

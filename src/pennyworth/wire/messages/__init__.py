@@ -8,9 +8,11 @@ from pennyworth.wire.messages.replay import as_events, as_json, hide_usage
 from pennyworth.wire.messages.request import PATH, edits, question, read_request
 
 name: Dialect = "messages"
+HEADERS: tuple[tuple[str, str], ...] = (("anthropic-version", "2023-06-01"),)
 recorder = MessagesRecorder
 
 __all__ = [
+    "HEADERS",
     "PATH",
     "as_events",
     "as_json",

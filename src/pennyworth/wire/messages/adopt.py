@@ -86,7 +86,8 @@ def adopt_reply(completion: Completion) -> Completion:
     turn = Turn(role="assistant", parts=tuple([part for part in parts if part is not None]))
     spelled = ("stop_sequence",) if answer.stopped_at else ()
     answers = (Answer(turns=(turn,), stop=stop, stopped_at=answer.stopped_at, spelled=spelled),)
-    tokens = completion.tokens and _tokens(completion.tokens)
+    # Anthropic's SDK reads the counts without asking whether they are there.
+    tokens = _tokens(completion.tokens) if completion.tokens else Tokens(input=0, output=0)
     return msgspec.structs.replace(
         completion, dialect="messages", answers=answers, tokens=tokens, extra={"stop_sequence": answer.stopped_at}
     )

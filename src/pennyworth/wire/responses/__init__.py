@@ -8,9 +8,11 @@ from pennyworth.wire.responses.replay import as_events, as_json, hide_usage
 from pennyworth.wire.responses.request import PATH, edits, question, read_request
 
 name: Dialect = "responses"
+HEADERS: tuple[tuple[str, str], ...] = ()
 recorder = ResponsesRecorder
 
 __all__ = [
+    "HEADERS",
     "PATH",
     "as_events",
     "as_json",
