@@ -35,6 +35,7 @@ from pennyworth.engine.state import State
 from pennyworth.engine.tenancy import Tenancy
 from pennyworth.engine.terms import Terms, make_terms
 from pennyworth.engine.triage import Triage
+from pennyworth.engine.waiting import Waiting
 from pennyworth.forgetting import Eraser, open_eraser
 from pennyworth.ledgers.folder import JournalFolder
 from pennyworth.ledgers.journal import FileJournal
@@ -125,6 +126,7 @@ class Runtime:
         once = Once(self.state, parts.once, books, replays, parts.keyring)
         triage = Triage(parts.keyring)
         self.engine = Engine(self.state, triage, lookup, similar, books, keeper, pilot, replays, once, allowances)
+        self.waiting = Waiting(self.state, triage, self.engine, books, allowances, lookup, keeper)
         self._background = Background(self.state, parts.control, parts.store, self.tenancy)
 
     def start(self) -> None:

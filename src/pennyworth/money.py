@@ -100,6 +100,10 @@ class Rate(msgspec.Struct, frozen=True):
         return rate
 
 
+HALF = Decimal("0.5")
+"""What OpenAI, Anthropic and DashScope charge for a batch, of their usual prices."""
+
+
 class Price(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What a target charges on a date. A kind without a rate of its own is charged as input or output; cache writes kept
     for an hour as twice the input, which is what Anthropic charges for all its models.
@@ -107,7 +111,7 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     Attributes:
         source: where it comes from, shown to people: ``genai-prices 2026-11-01``, ``overlay prices.toml``, ``gpu-hours``.
         per_request: dollars a call, whatever its length.
-        multiplier: a reseller's factor on everything.
+        multiplier: a reseller's factor on everything. ``batch``: a further one, for what goes through a batch API.
         omits: what the provider charges besides and this price cannot count, in words: ``web searches``.
     """
 
@@ -121,5 +125,6 @@ class Price(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     cache_write_1h: Rate | None = None
     per_request: Decimal = Decimal(0)
     multiplier: Decimal = Decimal(1)
+    batch: Decimal = HALF
     source: str = ""
     omits: tuple[str, ...] = ()

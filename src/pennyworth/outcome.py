@@ -21,8 +21,9 @@ Served = Literal["exact", "partial", "normalised", "semantic", "coalesced", "sta
 """Where the reply came from. ``partial``: some of its items were kept, the others were asked for. ``replayed``: the first
 result of its Idempotency-Key. ``none``: no reply could be given."""
 
-Layer = Literal["exact", "normalised", "semantic", "coalesced", "stale", "routing", "own"]
-"""What saved money. ``own``: what our own work cost, a negative saving."""
+Layer = Literal["exact", "normalised", "semantic", "coalesced", "stale", "routing", "batch", "own"]
+"""What saved money. ``batch``: a provider's lower price for what can wait. ``own``: what our own work cost, a negative
+saving."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):

@@ -105,6 +105,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         dialects: those it speaks, the best known first. A request in another one is translated into the first that can
             carry it. ``other``: whatever else is asked under ``/v1/`` is passed through to it.
         road: the proxy and the certificates on the way. ``quirks``: what of the dialect it does not speak.
+        batch: it has a batch API: OpenAI's for OpenAI's dialects, Anthropic's for ``messages``.
         preset: the shipped settings it started from, "" if none.
     """
 
@@ -124,6 +125,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     persistence: Persistence = Persistence()
     road: Road = STRAIGHT
     quirks: Quirks = PLAIN
+    batch: bool = False
     preset: str = ""
     simulated: bool = False
 

@@ -66,6 +66,7 @@ def with_sandbox(plan: Plan, base_url: str) -> Plan:
         base_url=base_url.rstrip("/"),
         credential=Secret("sandbox"),
         price_provider="openai",  # it simulates OpenAI, and charges as published there
+        batch=True,
         simulated=True,
     )
     others = tuple(provider for provider in plan.providers if provider.name != sandbox.name)

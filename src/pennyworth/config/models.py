@@ -12,7 +12,7 @@ from pennyworth.config.schema_routing import MODEL, PRICE
 from pennyworth.money import Price, Rate
 from pennyworth.plan import ModelSpec, Provider
 
-_FLAT = ("per_request", "multiplier")
+_FLAT = ("per_request", "multiplier", "batch")
 
 
 def models(reading: Reading, value: object, providers: Iterable[Provider]) -> dict[str, ModelSpec]:

@@ -17,6 +17,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         price_provider: its name in the price book. ``published``: that book has prices for it.
         url_env: the variable by which its own SDK is pointed elsewhere; with ``url_suffix`` appended to it.
+        batch: it has a batch API, as in ``plan.Provider``.
         keyless: a server of one's own, which asks for a key only if it was started with one.
         dialects: those it speaks, as in ``plan.Provider``. ``headers``: sent with every call, unless the file or the
             caller says another.
@@ -34,6 +35,7 @@ class Preset(msgspec.Struct, frozen=True, kw_only=True):
     quirks: Quirks = PLAIN
     dialects: tuple[Dialect, ...] = SPOKEN
     headers: tuple[tuple[str, str], ...] = ()
+    batch: bool = False
     keyless: bool = False
     named_only: bool = False
     published: bool = True
@@ -61,6 +63,7 @@ PRESETS = (
         models=("gpt-*", "chatgpt-*", "o1*", "o3*", "o4*", "codex-*", "text-embedding-*"),
         price_provider="openai",
         url_env="OPENAI_BASE_URL",
+        batch=True,
     ),
     Preset(
         name="anthropic",
@@ -73,6 +76,7 @@ PRESETS = (
         auth="x-api-key",
         dialects=("messages", "other"),
         headers=_VERSION,
+        batch=True,
     ),
     Preset(  # its Responses endpoint knows some of its models only, so these are asked in chat
         name="deepseek",
@@ -101,6 +105,7 @@ PRESETS = (
         models=("qwen*", "qwq*", "qvq*"),
         price_provider="dashscope",
         dialects=("chat", "embeddings", "other"),
+        batch=True,
         published=False,
     ),
     Preset(  # Singapore. Keys belong to one region, but their variable has one name
@@ -110,6 +115,7 @@ PRESETS = (
         models=("qwen*", "qwq*", "qvq*"),
         price_provider="dashscope-intl",
         dialects=("chat", "embeddings", "other"),
+        batch=True,
         published=False,
         named_only=True,
     ),

@@ -124,6 +124,7 @@ def _preset_settings(start: Preset | None) -> dict[str, Any]:
         "price_provider": start.price_provider,
         "auth": start.auth,
         "dialects": start.dialects,
+        "batch": start.batch,
         "preset": start.name,
     }
 
@@ -173,5 +174,6 @@ def _from_preset(reading: Reading, preset: Preset) -> Provider | None:
         quirks=preset.quirks,
         dialects=preset.dialects,
         headers=preset.headers,
+        batch=preset.batch,
         preset=preset.name,
     )

@@ -25,6 +25,7 @@ _SWITCHED = {
     "coalesced": "identical requests in flight share one call",
     "stale": "an expired answer stands in for a failing provider, where the route allows it",
     "routing": "a route's policy; off asks the model as asked",
+    "batch": "what `pennyworth batch --deadline` may send through a provider's batch API; off asks directly",
 }
 LAYERS: tuple[Layer, ...] = tuple(layer for layer in get_args(Layer) if layer in _SWITCHED)
 
@@ -114,6 +115,12 @@ PROVIDER = Section(
             meaning="the name under which it knows the cap on an answer's tokens",
             default="the preset's, or `both`",
         ),
+        Field(
+            key="batch",
+            kind=FLAG,
+            meaning="it has a batch API, for `pennyworth batch --deadline`: OpenAI's, or Anthropic's for messages",
+            default="the preset's, or false",
+        ),
         Field(key="calls", attr="persistence", kind=TABLE, meaning="retries and limits, see below", default="as below"),
     ),
 )
@@ -187,6 +194,7 @@ PRICE = Section(
         Field(key="output_audio", kind=DOLLARS, meaning="audio spoken", default="as output"),
         Field(key="per_request", kind=DOLLARS, meaning="dollars for each call, whatever its length"),
         Field(key="multiplier", kind=FACTOR, meaning="a reseller's factor on everything"),
+        Field(key="batch", kind=FACTOR, meaning="a further one on everything that goes through a batch API"),
     ),
 )
 

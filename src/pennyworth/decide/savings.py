@@ -51,6 +51,7 @@ def books(
     own: Money = ZERO,
     would_basis: Basis = "metered",
     basis: Basis = "metered",
+    waited: bool = False,
 ) -> Books:
     """The money of a request that was ``served`` so.
 
@@ -58,6 +59,7 @@ def books(
         would_have_cost: the direct price of the answer given; not read where its basis is ``unpriced``.
         spent: paid to providers for this request; where its basis is ``unpriced``, the part that is known.
         own: what our own work for it cost (embedding, judging): a negative saving of the layer ``own``.
+        waited: the provider gave it at the price of its batch API.
 
     A saving is claimed only where both sides are known. A request that got no reply would have cost what was spent on
     it: the direct call would have failed the same way. Nor is anything claimed for a result that is given again: it was
@@ -69,7 +71,7 @@ def books(
         would_have_cost, would_basis = spent, basis
     saved: dict[Layer, Money] = {}
     if would_have_cost != spent:
-        saved[_layer(served)] = would_have_cost - spent
+        saved["batch" if waited else _layer(served)] = would_have_cost - spent
     if own:
         saved["own"] = -own
     return Books(

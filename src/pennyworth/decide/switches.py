@@ -7,7 +7,8 @@ from pennyworth.plan import OFF, ON, Plan, Route, Switch
 from pennyworth.view import Control
 
 _SLICES: dict[str, int] = {
-    layer: 4 * place for place, layer in enumerate(("exact", "normalised", "semantic", "coalesced", "stale", "routing"))
+    layer: 4 * place
+    for place, layer in enumerate(("exact", "normalised", "semantic", "coalesced", "stale", "routing", "batch"))
 }
 """Each layer draws from its own four bytes of the key, so that two layers at 10 % do not fall on the same requests."""
 
@@ -21,7 +22,7 @@ def allows(layer: Layer, route: Route, plan: Plan, control: Control, key: bytes)
         return True
     if not percent > 0.0:
         return False
-    start = _SLICES.get(layer, 24)
+    start = _SLICES.get(layer, 28)
     return int.from_bytes(key[start : start + 4], "big") * 100.0 < percent * 2**32
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from math import gcd, lcm
 from typing import NamedTuple
 
@@ -80,6 +80,12 @@ class Tariff(msgspec.Struct, frozen=True, kw_only=True):
             for row, count in zip(reached, counts, strict=True)
         )
         return Money(-(-total // self.unit))
+
+
+def waiting(price: Price) -> Price:
+    """What the same target charges for a request that can wait: half, unless the price says otherwise."""
+    times = Context(prec=100).multiply(price.multiplier, price.batch)
+    return msgspec.structs.replace(price, multiplier=times, source=f"batch, {price.batch} × {price.source}")
 
 
 def tariff(price: Price) -> Tariff:

@@ -86,6 +86,14 @@ class Books:
         control = self._state.control
         self._write(p.notes, intent if control.epoch == p.epoch else forget.as_written(intent, control, p.epoch))
 
+    def about(self, p: Passage) -> tuple[Money, Basis]:
+        """What its prompt costs, roughly, where a batch API makes the call."""
+        return self._waiting(p, p.target, Usage(input=_about(p.request)), "estimated")
+
+    def of_batch(self, record: Intent | Receipt) -> None:
+        """The intent of a whole batch at a provider, or what ends it; each line has a receipt of its own."""
+        self._write([], record)
+
     def note(
         self,
         p: Passage,
@@ -103,7 +111,8 @@ class Books:
         usage, basis = self._usage(p.asks(target), outcome)
         if basis == "metered" and p.request.through is None:
             self._watch.look(p, target, outcome)
-        spent, basis = self._cost(p, target, usage, basis) if usage else (ZERO, basis)
+        price = self._waiting if p.waited else self._cost
+        spent, basis = price(p, target, usage, basis) if usage else (ZERO, basis)
         return AttemptNote(
             target=target.name,
             status=outcome.status,
@@ -167,7 +176,9 @@ class Books:
         if end.usage is not None and end.served != "none" and not _direct(p, end):
             would_basis = basis if end.served in ("upstream", "partial") else "metered"
             would, would_basis = self._cost(p, _asked(p), end.usage, would_basis)
-        return savings.books(end.served, would_have_cost=would, spent=spent, would_basis=would_basis, basis=basis)
+        return savings.books(
+            end.served, would_have_cost=would, spent=spent, would_basis=would_basis, basis=basis, waited=p.waited
+        )
 
     def _receipt(self, p: Passage, end: _End, money: savings.Books) -> Receipt:
         request, view, answer = p.request, p.view, end.answer
@@ -248,6 +259,9 @@ class Books:
         """By the prices the request began with, as they are now."""
         return p.terms.rates.cost(target, usage, basis, self._state.clock.wall_s())
 
+    def _waiting(self, p: Passage, target: Target, usage: Usage, basis: Basis) -> tuple[Money, Basis]:
+        return p.terms.rates.waiting(target, usage, basis, self._state.clock.wall_s())
+
     def _write(self, notes: list[str], record: Intent | Receipt) -> None:
         try:
             self._journal.append(record)
@@ -258,7 +272,7 @@ class Books:
 
 def _direct(p: Passage, end: _End) -> bool:
     """One call to the asked target: what it cost is what it would have cost."""
-    return end.served == "upstream" and len(p.attempts) == 1 and p.answering is _asked(p)
+    return end.served == "upstream" and len(p.attempts) == 1 and p.answering is _asked(p) and not p.waited
 
 
 def new_run() -> str:

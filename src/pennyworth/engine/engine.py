@@ -83,12 +83,22 @@ class Engine:
 
     def begin(self, request: Request) -> Reply | Relay | Passage:
         """As far as it goes without waiting; a ``Passage`` is to be given to ``proceed``."""
+        if request.through is not None:
+            return self._pass_through(request, request.through)
+        p = self._enter(request)
+        return self._at_once(p) if self._immediate and request.n <= AT_ONCE and isinstance(p, Passage) else p
+
+    async def offer(self, request: Request) -> Reply | Passage:
+        """A kept answer or a refusal; else the passage of a request that no call is made for here."""
+        p = self._enter(request)
+        return (await self.try_hit(p) or p) if isinstance(p, Passage) else p
+
+    def _enter(self, request: Request) -> Reply | Passage:
+        """Whether it may be asked, by whom and of whom."""
         view = self.state.snapshot()
         match admit.admit(request, view):
             case Refuse() as no:
                 return self._no(request, view, no)
-        if request.through is not None:
-            return self._pass_through(request, request.through, view)
         case = self._triage.decide(request, view)
         if isinstance(case, Refuse):
             return self._no(request, view, case)
@@ -103,10 +113,14 @@ class Engine:
             return self._no(request, view, over)
         if case.verdict.why == "sampled" and p.exact is not None:
             p.repeats_sample = self.state.sampled_again(p.exact)
-        return self._at_once(p) if self._immediate and request.n <= AT_ONCE else p
+        return p
 
-    def _pass_through(self, request: Request, through: Through, view: View) -> Reply | Relay:
+    def _pass_through(self, request: Request, through: Through) -> Reply | Relay:
         """What is no dialect's goes to its provider as it came."""
+        view = self.state.snapshot()
+        match admit.admit(request, view):
+            case Refuse() as no:
+                return self._no(request, view, no)
         target = passing.target(through, view.plan)
         if isinstance(target, Refuse):
             return self._no(request, view, target, target.code)

@@ -31,7 +31,8 @@ class Passage:
         barred: no call may be made for it, for this reason. ``beyond``: a rate it is beyond, for which another model is
             asked. ``asked``: what it asked for, where that has happened.
         left: its caller has gone. ``leads``: its call feeds others. ``retried``: its first
-            flight failed and it has asked again. ``repeats_sample``: a sampled question that was asked before.
+            flight failed and it has asked again. ``waited``: a provider's batch API makes its call.
+            ``repeats_sample``: a sampled question that was asked before.
     """
 
     __slots__ = (
@@ -71,6 +72,7 @@ class Passage:
         "under",
         "verdict",
         "view",
+        "waited",
     )
 
     def __init__(self, id: str, view: View, case: Case, terms: Terms) -> None:
@@ -90,6 +92,7 @@ class Passage:
         self.leads = False
         self.left = False
         self.retried = False
+        self.waited = False
         self.repeats_sample = False
         self.stale: Kept | None = None
         self.said: tuple[Outcome, bytes | None] | None = None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cachebox import LRUCache
 
-from pennyworth.decide.tariff import Tariff, tariff
+from pennyworth.decide.tariff import Tariff, tariff, waiting
 from pennyworth.money import ZERO, Basis, Money, Price, Usage
 from pennyworth.plan import Target
 from pennyworth.ports import PriceBook
@@ -27,10 +27,22 @@ class Rates:
     def __init__(self, book: PriceBook) -> None:
         self.book = book
         self._latest: LRUCache[str, Rate] = LRUCache(10_000)
+        self._waiting: LRUCache[str, tuple[Rate, Tariff]] = LRUCache(1_000)
 
     def cost(self, target: Target, usage: Usage, basis: Basis, at_s: float) -> tuple[Money, Basis]:
         made = self.rate(target, at_s)
         return (made.tariff.cost(usage), basis) if made else (ZERO, "unpriced")
+
+    def waiting(self, target: Target, usage: Usage, basis: Basis, at_s: float) -> tuple[Money, Basis]:
+        """The same by the price of the provider's batch API."""
+        rate = self.rate(target, at_s)
+        if rate is None:
+            return ZERO, "unpriced"
+        last = self._waiting.get(target.name)
+        if last is None or last[0] is not rate:
+            last = (rate, tariff(waiting(rate.price)))
+            self._waiting.insert(target.name, last)
+        return last[1].cost(usage), basis
 
     def rate(self, target: Target, at_s: float) -> Rate | None:
         """The target's price then. The book is asked each time: prices change by the second."""

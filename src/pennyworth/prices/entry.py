@@ -8,26 +8,28 @@ from typing import Any
 
 import msgspec
 
-from pennyworth.money import Price, Rate, Tier
+from pennyworth.money import HALF, Price, Rate, Tier
 from pennyworth.prices.currency import Currency, dollars
 from pennyworth.prices.own_servers import KEYS as _GPU_KEYS
 from pennyworth.prices.own_servers import read_own_servers
 from pennyworth.prices.reading import Place
 
-_ALWAYS = frozenset({"provider", "model", "from", "multiplier"})
+_ALWAYS = frozenset({"provider", "model", "from", "multiplier", "batch"})
 _KINDS = ("input", "output", "cached", "cache_write", "reasoning", "input_audio", "output_audio", "cache_write_1h")
 _FIXED_KEYS = _ALWAYS | {*_KINDS, "currency", "per_request", "tiers"}
 _LIKE_KEYS = _ALWAYS | {"like"}
 _ABOVE = "Say above how many input tokens it applies, as in above = 200000."
-_OWN_KEYS = _ALWAYS | _GPU_KEYS
+_OWN_KEYS = (_ALWAYS - {"batch"}) | _GPU_KEYS
 
 
 class Like(msgspec.Struct, frozen=True):
-    """The price of another model, times a factor. ``*`` as its model: the model that was asked for."""
+    """The price of another model, times a factor. ``*`` as its model: the model that was asked for. ``batch``: instead of
+    that price's own factor for its batch API."""
 
     provider: str
     model: str
     multiplier: Decimal
+    batch: Decimal | None = None
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +92,7 @@ def _like(place: Place, multiplier: Decimal) -> Like:
             f'"{place.table["like"]}" names no model',
             'Write "openai/gpt-4o", or "openai/*" for the same model.',
         )
-    return Like(provider, model, multiplier)
+    return Like(provider, model, multiplier, place.number("batch"))
 
 
 def _currency(place: Place, name: str, currencies: Mapping[str, Currency]) -> Currency:
@@ -132,6 +134,7 @@ def _price(place: Place, tiers: list[tuple[int, Place]], rate: Decimal, multipli
         cache_write_1h=kind("cache_write_1h"),
         per_request=dollars(place.number("per_request") or Decimal(0), rate),
         multiplier=multiplier,
+        batch=HALF if (batch := place.number("batch")) is None else batch,
         source=source,
     )
 

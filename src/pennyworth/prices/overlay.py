@@ -111,7 +111,15 @@ class OverlayPrices:
         other = self._price(like.provider, model if like.model == "*" else like.model, at_s, index)
         if other is None:
             return None
-        return self._times(other, like.multiplier, f"overlay {self._name}: {like.multiplier} ×")
+        made = self._times(other, like.multiplier, f"overlay {self._name}: {like.multiplier} ×")
+        return made if like.batch is None else self._at_batch(made, like.batch)
+
+    def _at_batch(self, price: Price, factor: Decimal) -> Price:
+        key = (price, factor, "batch")
+        made = self._derived.get(key)
+        if made is None:
+            made = self._derived[key] = msgspec.structs.replace(price, batch=factor)
+        return made
 
     def _resold(self, name: str, terms: Terms, model: str, at_s: float) -> Price | None:
         """By the first of its companies that lists the model: by the rules of the file, or in the book beneath."""
