@@ -29,7 +29,7 @@ def forecast_of(plan: Plan, contents: Contents, answer_tokens: int, screen: Scre
         return of_receipts(contents.receipts)
     plan = plan if plan.providers else with_sandbox(plan, "http://sandbox.invalid/v1")
     rules = compile_rules(plan.lifetimes, plan.default_lifetime)
-    forecaster = Forecaster(plan, Keyring(secrets.token_bytes(32)), rules, _prices_of(plan), answer_tokens)
+    forecaster = Forecaster(plan, Keyring(secrets.token_bytes(32)), rules, prices_of(plan), answer_tokens)
     with screen.progress() as progress:
         task = progress.add_task("reading", total=len(contents.asks), note="")
         for ask in contents.asks:
@@ -45,7 +45,7 @@ def _take(forecaster: Forecaster, ask: Ask, plan: Plan) -> None:
         forecaster.refuse(f"the gateway would refuse it ({error.code})")
 
 
-def _prices_of(plan: Plan) -> PriceOf:
+def prices_of(plan: Plan) -> PriceOf:
     book, now_s = open_prices(plan), time.time()
 
     @functools.cache

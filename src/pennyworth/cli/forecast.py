@@ -30,6 +30,7 @@ class Forecast(msgspec.Struct, kw_only=True):
 
     Attributes:
         exact, near: repeats of a kept question, in the same bytes or typed differently.
+        held: first askings that a kept answer of the present cache would serve.
         unique: questions that differ by more than how they were typed.
         never: why some are asked each time, and how many.
         direct, through: expected cost without a gateway and with one. ``unpriced``: requests without a price.
@@ -39,6 +40,7 @@ class Forecast(msgspec.Struct, kw_only=True):
     requests: int = 0
     exact: int = 0
     near: int = 0
+    held: int = 0
     unique: int = 0
     never: dict[str, int] = {}
     direct: Money = ZERO
@@ -53,15 +55,25 @@ class Forecast(msgspec.Struct, kw_only=True):
 
 
 class Forecaster:
-    """Takes requests one by one, in their order. ``answer_tokens``: how long an answer is taken to be."""
+    """Takes requests one by one, in their order. ``answer_tokens``: how long an answer is taken to be. ``held``: whether
+    the present cache holds an answer under a key."""
 
-    def __init__(self, plan: Plan, keyring: Keyring, rules: Rules, price_of: PriceOf, answer_tokens: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        keyring: Keyring,
+        rules: Rules,
+        price_of: PriceOf,
+        answer_tokens: int,
+        held: Callable[[Key], bool] = lambda _: False,
+    ) -> None:
         self.result = Forecast(estimated=True)
         self._plan = plan
         self._keyring = keyring
         self._rules = rules
         self._price_of = price_of
         self._answer_tokens = answer_tokens
+        self._held = held
         self._control = Control()
         self._kept: dict[Key, Key] = {}
         self._questions: set[Key] = set()
@@ -76,6 +88,7 @@ class Forecaster:
         tier = self._tier(request, target, route)
         result.exact += tier == "exact"
         result.near += tier == "near"
+        result.held += tier == "held"
         self._cost(request, target, paid=not tier)
 
     def refuse(self, reason: str) -> None:
@@ -84,7 +97,7 @@ class Forecaster:
         self._never(reason)
 
     def _tier(self, request: Request, target: Target, route: Route) -> str:
-        """Where the answer would come from: ``exact``, ``near``, or "" for a provider."""
+        """Where the answer would come from: ``exact``, ``near``, ``held``, or "" for a provider."""
         verdict = cacheable.verdict(request, route, self._plan.enabled, target.model)
         question = question_of(request, self._plan.cache)
         keys = self._keyring.keys(request, question, target, route.name, 0)
@@ -101,6 +114,9 @@ class Forecaster:
                 return "near" if shares else ""
             if self._allows("exact", route, keys.exact):
                 return "exact"
+        elif verdict.look and self._held(under):
+            self._kept[under] = keys.exact
+            return "held"
         self._keep(request, route, verdict, under, keys.exact)
         return ""
 

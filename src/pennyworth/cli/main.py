@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "prices": "What a model costs, and how we know.",
         "check": "Look a configuration over before it is used.",
         "replay": "Send a file of questions through a gateway, or forecast what it would save.",
+        "batch": "Answer a file of requests that can wait.",
         "eval": "Measure the shipped code on recorded data.",
         "sandbox": "Run a simulated provider with a bill of its own.",
     }

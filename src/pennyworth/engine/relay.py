@@ -15,7 +15,7 @@ from pennyworth.engine.flight import WHOLE, Flight
 from pennyworth.engine.giving import all_at_once, blocks_for, cut_off, gives, status_for, translator
 from pennyworth.engine.passage import Passage, Reply
 from pennyworth.engine.replays import Replays
-from pennyworth.outcome import Outcome, Served
+from pennyworth.outcome import Outcome, Receipt, Served
 from pennyworth.wire.translate import StreamTranslator
 
 AskAgain = Callable[[Passage, Flight], Flight | None]
@@ -41,6 +41,11 @@ class Relay:
     @property
     def flight(self) -> Flight:
         return self._flight
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """Once it is written."""
+        return self._p.receipt
 
     async def reply(self) -> Reply:
         """Waits until the reply has begun: a stream's first content, a whole body, or a failure."""
