@@ -14,6 +14,8 @@ import msgspec
 
 from pennyworth.batch.errors import BatchError
 
+State = Literal["begun", "sent", "done", "dropped"]
+
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
     """One batch at a provider.
@@ -23,7 +25,8 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
         provider, path, model: whom it was sent to, and what each of its requests asks.
         state: ``begun``: about to be sent, perhaps it was. ``sent``: the provider's name for it is ``id``. ``done``: all
             that it brought is in the spool and in the books. ``dropped``: it was not taken; nothing is paid.
-        begun_s: Unix time. ``lines``: how many. ``receipt``: the id of its intent.
+        begun_s: Unix time. ``lines``: how many. ``receipt``: the id of its intent. ``estimate``: of
+            its cost, in picodollars.
     """
 
     number: int
@@ -34,8 +37,21 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     begun_s: float
     lines: int
     receipt: str
-    state: Literal["begun", "sent", "done", "dropped"] = "begun"
+    state: State = "begun"
     id: str = ""
+    estimate: int = 0
+
+    def moved(self, state: State, batch_id: str = "") -> Lane:
+        return msgspec.structs.replace(self, state=state, id=batch_id or self.id)
+
+    def receipt_of(self, line: int) -> str:
+        """The id of a line's receipt, the same whoever writes it: a reply that is booked twice counts once."""
+        return f"{self.receipt.rpartition('-')[0]}-{line:06x}"
+
+    def line_of(self, name: str) -> int | None:
+        """Which line was sent under this name; ``None``: none of ours."""
+        tag, _, number = name.rpartition("-")
+        return int(number) if tag == self.tag and number.isascii() and number.isdigit() else None
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):

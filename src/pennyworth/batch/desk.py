@@ -22,6 +22,7 @@ from pennyworth.engine.engine import Engine
 from pennyworth.engine.passage import Reply
 from pennyworth.errors import RequestError
 from pennyworth.mac import Mac
+from pennyworth.plan import Plan
 from pennyworth.request import Caller, Request
 from pennyworth.wire.asking import ONCE_HEADER, TAGS_HEADER
 
@@ -38,7 +39,7 @@ class Desk:
 
     def __init__(self, engine: Engine, keyring: Keyring, caller: Caller, batch: str, patience_s: float) -> None:
         self._engine = engine
-        self._caller = caller
+        self.caller = caller
         self._batch = batch
         self._patience_s = patience_s
         self.halt = asyncio.Event()
@@ -46,17 +47,21 @@ class Desk:
         self._now = asyncio.get_running_loop().time
         self._answered_at = self._now()
 
+    @property
+    def plan(self) -> Plan:
+        return self._engine.state.plan
+
     def request_of(self, line: Line, once: str = "") -> Request:
         """Raises ``RequestError``."""
-        plan = self._engine.state.plan
+        plan = self.plan
         headers = {TAGS_HEADER: f"batch-{self._batch}"} | ({ONCE_HEADER: once} if once else {})
         request = line.codec.read_request(
-            line.body, headers, self._caller, vary=plan.cache.vary_headers, max_depth=plan.limits.max_depth
+            line.body, headers, self.caller, vary=plan.cache.vary_headers, max_depth=plan.limits.max_depth
         )
         if request.stream:
             message = "stream: a batch gives whole replies. Leave the field out."
             raise RequestError(message, code="invalid_value", param="stream")
-        return narrowed(request, headers, self._narrowing) if self._caller.narrow else request
+        return narrowed(request, headers, self._narrowing) if self.caller.narrow else request
 
     def once_key(self, line: Line, round_: int) -> str:
         return f"batch-{self._batch}-{line.seal.hex()}-{round_}"
@@ -76,7 +81,7 @@ class Desk:
         """A body that no provider is asked with, as the public door would refuse it."""
         no = Refuse(error.status, error.code, error.message, param=error.param)
         view = self._engine.state.snapshot()
-        return heard.of_reply(self._engine.refuse(self._caller, view, no, dialect=line.codec.name, reason=error.code))
+        return heard.of_reply(self._engine.refuse(self.caller, view, no, dialect=line.codec.name, reason=error.code))
 
     async def _patiently(self, request: Request) -> Heard:
         pause_s = 0.0

@@ -65,7 +65,7 @@ class Tally(msgspec.Struct, kw_only=True):
 
 
 _NOTHING, _AGAIN, _LANE = 0, 1, 2
-_ANSWERED = ("", "line", "failed", "unknown")
+_ANSWERED: tuple[Trouble, ...] = ("", "line", "failed", "unknown")
 _FIRST = 3
 
 

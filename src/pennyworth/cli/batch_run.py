@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from pennyworth.assemble import open_runtime
+from pennyworth.batch.deadline import let_wait
 from pennyworth.batch.desk import Desk
 from pennyworth.batch.direct import ask_all
 from pennyworth.batch.spool import Tally
@@ -76,6 +77,16 @@ async def _work(plan: Plan, settings: Settings, work: Work, screen: Screen) -> b
         runtime.start()
         desk = Desk(runtime.engine, keyring, caller, work.card.id, settings.patience_s)
         with _stopping(desk.halt), Meter(screen, len(work.source), work.spool.tally) as meter:
+            await let_wait(
+                work,
+                desk,
+                runtime,
+                deadline_s=settings.deadline_s,
+                poll_s=settings.poll_s,
+                say=meter.say,
+                warn=screen.warn,
+                tell=meter.look,
+            )
             await ask_all(work, desk, settings.concurrency, retry_unknown=settings.again.unknown, tell=meter.look)
         return desk.halt.is_set()
     finally:

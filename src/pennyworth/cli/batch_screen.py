@@ -63,7 +63,7 @@ class Meter:
             self._show()
 
     def _show(self) -> None:
-        words = words_of(self._tally, (self._tally.answered - self._before) / max(0.001, self._shown - self._began))
+        words = words_of(self._tally, (self._tally.answered - self._before) / max(1.0, self._shown - self._began))
         words = f"{words}, {self._note}" if self._note else words
         if self._screen.err.is_terminal:
             self._progress.update(self._task, completed=self._tally.answered, note=words)

@@ -13,6 +13,9 @@ from typing import Any
 import msgspec
 
 from pennyworth.sandbox.ask import RefusedError, error_body
+from pennyworth.sandbox.batch_doors import Came, answer, is_batch_path
+from pennyworth.sandbox.batch_lines import HalfBill, Runner, halved
+from pennyworth.sandbox.batches import Batches
 from pennyworth.sandbox.bill import Bill, BillLine
 from pennyworth.sandbox.control import PREFIX, control
 from pennyworth.sandbox.delivery import Delivery
@@ -43,11 +46,19 @@ class Sandbox:
     def __init__(self, settings: Settings) -> None:
         self.provider = Provider(settings)
         self.stats = Stats()
+        self.batches = self._batches()
 
     def reset(self) -> None:
         """Start afresh. Requests under way are settled on the old bill, which nobody reads any more."""
         self.provider.reset()
         self.stats = Stats()
+        self.batches = self._batches()
+
+    def _batches(self) -> Batches:
+        settings = self.provider.settings
+        return Batches(
+            settings.batches, f"{settings.run}{int(time.time() * 1000):x}", lambda: Runner(half_priced(self))
+        )
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -57,6 +68,8 @@ class Sandbox:
             await self._count(scope, receive, send)
         elif path.startswith(_STORED) and scope["method"] in ("GET", "DELETE"):
             await self._remember(scope, send)
+        elif is_batch_path(path):
+            await self._batch(scope, receive, send)
         elif path.startswith(PREFIX):
             await self._control(scope, receive, send)
         else:
@@ -92,6 +105,19 @@ class Sandbox:
         else:
             await _respond(send, 200, msgspec.json.encode({"input_tokens": counted}), [], ANTHROPIC)
 
+    async def _batch(self, scope: Message, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        try:
+            body = await _body(receive, self.provider.settings.max_body_bytes)
+            base = f"http://{headers.get('host', '')}"
+            given = answer(
+                self.batches, Came(scope["method"], scope["path"], scope["query_string"], headers, body, base)
+            )
+        except RefusedError as refused:
+            await _respond(send, refused.status, refused.body, [])
+            return
+        await _respond(send, given.status, given.body, [])
+
     async def _answer(self, scope: Message, receive: Receive, send: Send, wire: Wire) -> None:
         peer: Peer = scope["state"]["peer"]
         credential, manner = "", wire.manner
@@ -120,6 +146,19 @@ class Sandbox:
                 return
         message = f"Invalid URL ({method} {path}). The sandbox has {', '.join(WIRES)}, /v1/models and {PREFIX}*."
         await _respond(send, 404, error_body(message, kind="invalid_request_error"), [])
+
+
+def half_priced(sandbox: Sandbox) -> Sandbox:
+    """A twin that answers in the same way, and writes half the price on the same bill."""
+    provider = sandbox.provider
+    settings = provider.settings
+    twin = Sandbox(
+        msgspec.structs.replace(settings, prices=halved(settings.prices), run=f"{settings.run}b{provider.next_id()}")
+    )
+    twin.provider.bill = HalfBill(provider.bill, settings.prices)
+    twin.provider.script = provider.script
+    twin.provider.prompts = provider.prompts
+    return twin
 
 
 def _model(name: str) -> dict[str, Any]:

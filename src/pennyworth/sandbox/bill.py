@@ -43,6 +43,7 @@ class BillLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         amount_pico: in whole picodollars; 0 when not billed.
         completed: the whole reply was handed to the client. ``billed``: it is charged.
         status: HTTP status; 0 when none was sent. ``fault``: what the script made of it, "" for nothing.
+        batch: a line of a batch, at half the price.
     """
 
     number: int
@@ -56,6 +57,7 @@ class BillLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stream: bool
     status: int
     fault: str = ""
+    batch: bool = False
 
 
 class Totals(msgspec.Struct, kw_only=True):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from pennyworth.sandbox.batches import Batches, Behaviour
 from pennyworth.sandbox.faults import Rule
 from pennyworth.sandbox.provider import Provider
 from pennyworth.sandbox.stats import Stats
@@ -30,6 +31,7 @@ class Controlled(Protocol):
 
     provider: Provider
     stats: Stats
+    batches: Batches
 
     def reset(self) -> None: ...
 
@@ -46,11 +48,15 @@ def control(sandbox: Controlled, method: str, path: str, query: bytes, body: byt
             return 200, {"rules": script.rules, "prompt_faults": script.prompt_faults}
         case "POST", "script":
             return _script(sandbox.provider, body)
+        case "POST", "batches":
+            return _behave(sandbox.batches, body)
         case "POST", "reset":
             sandbox.reset()
             return 200, {"reset": True}
         case _:
-            return 404, {"error": f"no {method} {path}: there are GET bill, stats, script and POST script, reset"}
+            return 404, {
+                "error": f"no {method} {path}: there are GET bill, stats, script and POST script, batches, reset"
+            }
 
 
 def _bill(provider: Provider, query: bytes) -> tuple[int, Any]:
@@ -69,6 +75,14 @@ def _bill(provider: Provider, query: bytes) -> tuple[int, Any]:
         "lines": lines,
         "next": lines[-1].number if more else None,
     }
+
+
+def _behave(batches: Batches, body: bytes) -> tuple[int, Any]:
+    try:
+        batches.behaviour = msgspec.json.decode(body, type=Behaviour)
+    except msgspec.DecodeError as problem:
+        return 400, {"error": f"not a behaviour: {problem}. See batches in docs/sandbox.md."}
+    return 200, {"behaviour": batches.behaviour}
 
 
 def _script(provider: Provider, body: bytes) -> tuple[int, Any]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from pennyworth.sandbox.batches import Behaviour
 from pennyworth.sandbox.bill import BillLine, Totals
 from pennyworth.sandbox.control import PREFIX, ScriptBody
 from pennyworth.sandbox.faults import Rule
@@ -45,6 +46,10 @@ class SandboxControl:
     def script(self, rules: Sequence[Rule], *, prompt_faults: bool = True) -> None:
         """From now on these faults, from the beginning of the script."""
         self._call("POST", "script", msgspec.json.encode(ScriptBody(rules=tuple(rules), prompt_faults=prompt_faults)))
+
+    def batches(self, behaviour: Behaviour) -> None:
+        """How batches go that are made from now on."""
+        self._call("POST", "batches", msgspec.json.encode(behaviour))
 
     def reset(self) -> None:
         """Empty bill, counters and prompt cache; the script as at the start."""

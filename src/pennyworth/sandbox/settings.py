@@ -9,6 +9,7 @@ from fractions import Fraction
 import msgspec
 
 from pennyworth.errors import ConfigError
+from pennyworth.sandbox.batches import Behaviour
 from pennyworth.sandbox.faults import Rule
 from pennyworth.sandbox.latency import Latency
 
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         fingerprint: the ``system_fingerprint``; another one stands for other weights.
         prefixes, prefix_idle_s: of the prompt cache: how many prefixes it knows, and for how long without use.
         stored: how many responses can be read again and gone on from.
+        batches: how work that can wait goes (see ``batches.Behaviour``).
         bill_lines: how many invoice lines are kept. ``run``: part of every id; "" = chosen at random at the start.
     """
 
@@ -74,6 +76,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bill_lines: int = 200_000
     max_body_bytes: int = 64 * 2**20
     run: str = ""
+    batches: Behaviour = Behaviour()
 
     def __post_init__(self) -> None:
         for model, price in self.prices.items():
