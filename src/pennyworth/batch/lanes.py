@@ -105,6 +105,9 @@ class Lanes:
     async def _hand_in(self, lane: Lane, *, perhaps_there: bool) -> None:
         """Until it is taken or refused, or the deadline is near and it is certain that it is not there."""
         api = self._api(lane)
+        if not any(True for _ in self._work.spool.lines_of(lane.number)):
+            await self._end(lane, "dropped")
+            return
         while not self._desk.halt.is_set():
             try:
                 found = await api.find(lane.tag, lane.lines, lane.begun_s) if perhaps_there else None
@@ -154,8 +157,8 @@ class Lanes:
             if (passage := self.held.pop(number, None)) is not None:
                 self._waiting.give_up(passage)
         self._work.spool.again(left, anew=False)
-        await self._tide.close_intent(lane)
-        self._work.keep.lane(lane.moved(state))
+        if await self._tide.close_intent(lane):
+            self._work.keep.lane(lane.moved(state))
 
     def _api(self, lane: Lane) -> BatchApi:
         provider = next((each for each in self._desk.plan.providers if each.name == lane.provider), None)

@@ -66,13 +66,16 @@ class Tide:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._halt.wait(), max(0.0, at_s - self.now_s()))
 
-    async def close_intent(self, lane: Lane) -> None:
+    async def close_intent(self, lane: Lane) -> bool:
         """Its lines have receipts of their own now. Where the process that wrote the intent died, or was stopped, the
-        ledger has booked it with its estimate meanwhile, which is taken back."""
-        if self._folder is not None:
-            with contextlib.suppress(StoreError):  # said in the log; then the intent is found open
+        ledger has booked it with its estimate meanwhile, which is taken back. ``False``: that cannot be seen now."""
+        try:
+            if self._folder is not None:
                 await asyncio.to_thread(self._folder.flush)
-        booked = await asyncio.to_thread(self._ledger.receipt, lane.receipt)
+            booked = await asyncio.to_thread(self._ledger.receipt, lane.receipt)
+        except StoreError as error:
+            self.warn(f"{error}. It is tried again.")
+            return False
         if booked is None:
             self._waiting.acknowledge(
                 self._receipt(lane, lane.receipt, Money(0), "its lines have receipts of their own")
@@ -81,6 +84,7 @@ class Tide:
             words = "takes back an estimate: its lines have receipts of their own"
             back = self._receipt(lane, f"{lane.receipt}-c", -booked.spent, words, parent=lane.receipt)
             self._waiting.acknowledge(back)
+        return True
 
     def _receipt(self, lane: Lane, receipt_id: str, amount: Money, words: str, parent: str = "") -> Receipt:
         return Receipt(

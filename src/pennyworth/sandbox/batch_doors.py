@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -21,6 +21,7 @@ from pennyworth.sandbox.watermark import tenant_of
 FILES, BATCHES, MESSAGES = "/v1/files", "/v1/batches", "/v1/messages/batches"
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/completions")
 _DAY_S = 86400
+Listed = TypeVar("Listed", Batch, File)
 
 
 class Came(NamedTuple):
@@ -68,7 +69,8 @@ def _files(batches: Batches, came: Came, owner: str, rest: list[str]) -> Given:
             name, content = fields["file"]
             return _json(_file(batches.keep_file(owner, name or "file", fields["purpose"][1].decode(), content)))
         case "GET", [""]:
-            return _json({"object": "list", "data": [_file(f) for f in batches.files.values() if f.owner == owner]})
+            page, more = _page(came, batches.files_of(owner), "after")
+            return _json({"object": "list", "data": [_file(file) for file in page], "has_more": more})
         case "GET", [file_id]:
             return _json(_file(batches.file(owner, file_id)))
         case "GET", [file_id, "content"]:
@@ -276,7 +278,7 @@ def _result(said: Answered) -> dict[str, Any]:
     return {"type": "errored", "error": {"type": "error", "error": told}}
 
 
-def _page(came: Came, found: list[Batch], cursor: str) -> tuple[list[Batch], bool]:
+def _page(came: Came, found: list[Listed], cursor: str) -> tuple[list[Listed], bool]:
     asked = parse_qs(came.query.decode("latin-1"))
     limit, after = int(asked.get("limit", ["20"])[0]), asked.get(cursor, [""])[0]
     names = [each.id for each in found]

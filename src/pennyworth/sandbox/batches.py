@@ -110,6 +110,10 @@ class Batches:
             raise RefusedError(404, f"No such File object: {file_id}", param="id")
         return file
 
+    def files_of(self, owner: str) -> list[File]:
+        """The newest first."""
+        return [each for each in reversed(self.files.values()) if each.owner == owner]
+
     def batch(self, owner: str, batch_id: str) -> Batch:
         """Raises ``RefusedError``."""
         batch = self._batches.get(batch_id)
