@@ -124,7 +124,7 @@ def until(ready, timeout_s=60.0):
 
 @pytest.fixture(scope="module")
 def sandbox():
-    with SandboxServer(Settings(prices={MODEL: PRICE}, seed=3)) as server:
+    with SandboxServer(Settings(prices={MODEL: PRICE, "claude-1": PRICE}, seed=3)) as server:
         yield server
 
 

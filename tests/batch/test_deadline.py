@@ -147,3 +147,51 @@ def test_stopped_while_it_waits_it_goes_on_where_it_was(place):
     assert place.run(*WAIT)["answered"] == 3
     assert len(place.bill()) == 3
     assert place.spent() == place.billed()
+
+
+MESSAGES = """
+[providers.claude]
+base_url = "{url}"
+key = "sk-claude"
+auth = "x-api-key"
+headers = {{ "anthropic-version" = "2023-06-01" }}
+dialects = ["messages"]
+models = ["claude-*"]
+batch = true
+[models.claude-1.price]
+input = "0.37"
+output = "1.13"
+cached = "0.1"
+[models.claude-1]
+provider = "claude"
+"""
+
+
+@pytest.fixture
+def messages(place):
+    place.configure(tail=MESSAGES.format(url=place.sandbox.base_url))
+    lines = [
+        line(f"m{n}", {"model": "claude-1", "max_tokens": 60, "messages": [{"role": "user", "content": f"Who is {n}?"}]})
+        for n in range(6)
+    ]
+    write(place.folder / "in.jsonl", [each | {"url": "/v1/messages"} for each in lines])
+    return place
+
+
+def test_messages_go_through_anthropics_api_at_half_price(messages):
+    assert messages.run(*WAIT)["answered"] == 6
+    assert [each.batch for each in messages.bill()] == [True] * 6
+    assert messages.spent() == messages.billed() > 0
+    assert saved_by(messages, "batch") == messages.spent()
+    assert {out["response"]["body"]["type"] for out in messages.out()} == {"message"}
+
+
+def test_a_message_batch_that_has_no_name_of_ours_is_found_by_its_requests(messages):
+    messages.sandbox.control.batches(Behaviour(delay_s=0.5))
+    messages.stop_when(lambda: any(lane["state"] == "sent" for lane in messages.card()["lanes"]), argv=WAIT)
+    card = messages.card()
+    card["lanes"][0] |= {"state": "begun", "id": ""}
+    (messages.folder / "out.jsonl.batch").write_text(json.dumps(card))
+    assert messages.run(*WAIT)["answered"] == 6
+    assert len(messages.bill()) == 6
+    assert messages.spent() == messages.billed()

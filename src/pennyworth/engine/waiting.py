@@ -14,10 +14,10 @@ from pennyworth.engine import heads
 from pennyworth.engine.allowances import Allowances
 from pennyworth.engine.books import Books
 from pennyworth.engine.engine import Engine
+from pennyworth.engine.giving import all_at_once
 from pennyworth.engine.keeper import Keeper
 from pennyworth.engine.lookup import Lookup
 from pennyworth.engine.passage import Passage, Reply
-from pennyworth.engine.relay import all_at_once
 from pennyworth.engine.sending import call_for
 from pennyworth.engine.state import State
 from pennyworth.engine.triage import Triage
@@ -105,13 +105,12 @@ class Waiting:
             p, p.target, outcome, first_byte_ms=0.0, total_ms=0.0, edits=edited(p), saying=saying, why="batch"
         )
         p.attempts.append(note)
-        gave = trouble.gives(outcome)
-        status = outcome.status if gave else trouble.status_of(outcome)
+        status, body = all_at_once(p, outcome)
+        gave = trouble.gives(outcome) and status == outcome.status
         receipt = self._books.settle(
             p, served="upstream" if gave else "none", ending=outcome.ending, status=status, usage=note.usage
         )
         await self._keeper.keep(p, outcome)
-        status, body = all_at_once(p, outcome)
         return Reply(status, [heads.JSON, *heads.of_receipt(receipt)], body)
 
     def give_up(self, p: Passage) -> None:

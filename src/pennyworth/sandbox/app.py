@@ -158,6 +158,7 @@ def half_priced(sandbox: Sandbox) -> Sandbox:
     twin.provider.bill = HalfBill(provider.bill, settings.prices)
     twin.provider.script = provider.script
     twin.provider.prompts = provider.prompts
+    twin.provider.stored = provider.stored
     return twin
 
 

@@ -15,6 +15,9 @@ Message = MutableMapping[str, Any]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 
+_VERSION = (b"anthropic-version", b"2023-06-01")
+
+
 class Answered(NamedTuple):
     """``status`` 0: it broke before it was answered."""
 
@@ -44,7 +47,7 @@ class Runner:
 
         peer = Nobody()
         headers = [(b"content-type", b"application/json"), (b"authorization", credential.encode("latin-1"))]
-        headers += [(b"x-api-key", credential.removeprefix("Bearer ").encode("latin-1"))]
+        headers += [(b"x-api-key", credential.removeprefix("Bearer ").encode("latin-1")), _VERSION]
         scope = {"type": "http", "method": "POST", "path": path, "query_string": b"", "headers": headers}
         await self._app({**scope, "state": {"peer": peer}}, receive, send)
         said = {name: value.decode("latin-1") for name, value in head["headers"]}
