@@ -171,7 +171,9 @@ provider = "claude"
 def messages(place):
     place.configure(tail=MESSAGES.format(url=place.sandbox.base_url))
     lines = [
-        line(f"m{n}", {"model": "claude-1", "max_tokens": 60, "messages": [{"role": "user", "content": f"Who is {n}?"}]})
+        line(
+            f"m{n}", {"model": "claude-1", "max_tokens": 60, "messages": [{"role": "user", "content": f"Who is {n}?"}]}
+        )
         for n in range(6)
     ]
     write(place.folder / "in.jsonl", [each | {"url": "/v1/messages"} for each in lines])

@@ -6,12 +6,13 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pennyworth.decide.savings import Books, books, cost, weakest
-from pennyworth.decide.tariff import tariff
+from pennyworth.decide.tariff import tariff, waiting
 from pennyworth.money import PICO, ZERO, Basis, Money, Price, Rate, Tier, Usage
 from pennyworth.outcome import Served
 
@@ -218,6 +219,20 @@ def test_routing_earns_the_difference_and_bears_it_when_dearer() -> None:
     assert books("upstream", would_have_cost=Money(500), spent=Money(200)).saved == {"routing": Money(300)}
     assert books("upstream", would_have_cost=Money(500), spent=Money(700)).saved == {"routing": Money(-200)}
     assert books("upstream", would_have_cost=Money(500), spent=Money(500)).saved == {}
+
+
+def test_what_a_batch_api_saves_is_booked_under_its_own_layer() -> None:
+    made = books("upstream", would_have_cost=Money(10), spent=Money(5), waited=True)
+    assert made.saved == {"batch": Money(5)}
+
+
+@given(prices, usages, st.sampled_from([Decimal("0.5"), Decimal("0.4"), Decimal(1)]))
+def test_what_can_wait_costs_the_same_sum_times_the_factor_of_the_batch_rounded_once(
+    price: Price, usage: Usage, factor: Decimal
+) -> None:
+    price = msgspec.structs.replace(price, batch=factor)
+    exact = by_hand(price, usage) * PICO * Fraction(factor)
+    assert cost(waiting(price), usage) == Money(round(exact))
 
 
 def test_a_request_without_a_reply_saves_nothing() -> None:

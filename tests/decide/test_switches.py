@@ -18,7 +18,7 @@ HALF, THIRD, TENTH = Switch(50.0), Switch(33.0), Switch(10.0)
 
 keys = st.binary(min_size=32, max_size=32)
 percents = st.floats(0, 100)
-layers = st.sampled_from(["exact", "normalised", "semantic", "coalesced", "stale", "routing"])
+layers = st.sampled_from(["exact", "normalised", "semantic", "coalesced", "stale", "routing", "batch"])
 
 
 def at(percent: float) -> Control:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pennyworth.decide.savings import cost
+from pennyworth.decide.tariff import waiting
 from pennyworth.errors import ConfigError
 from pennyworth.money import Money, Price, Rate, Tier, Usage
 from pennyworth.prices.genai import GenaiPrices
@@ -355,6 +356,56 @@ def test_a_file_that_is_not_there_names_the_configuration_key(tmp_path: Path) ->
         OverlayPrices(tmp_path / "missing.toml", OneBook())
 
 
+def waiting_dollars(book: OverlayPrices, provider: str, model: str, usage: Usage) -> str:
+    price = book.price(provider, model, NOW)
+    assert price is not None
+    return str(cost(waiting(price), usage))
+
+
+def test_a_batch_costs_half_unless_the_entry_says_otherwise_and_like_takes_over_what_it_says(tmp_path: Path) -> None:
+    book = overlay(
+        tmp_path,
+        """
+        [[price]]
+        model = "usual"
+        input = "2"
+        output = "0"
+        [[price]]
+        model = "own"
+        input = "2"
+        output = "0"
+        batch = "0.4"
+        [[price]]
+        model = "alike"
+        like = "any/own"
+        multiplier = "2"
+        [[price]]
+        model = "unlike"
+        like = "any/own"
+        batch = "1"
+        """,
+    )
+    paid = {
+        model: waiting_dollars(book, "any", model, Usage(input=10**6)) for model in ("usual", "own", "alike", "unlike")
+    }
+    assert paid == {"usual": "1", "own": "0.8", "alike": "1.6", "unlike": "2"}
+
+
+def test_servers_of_ones_own_have_no_batch_price(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="batch: no such key"):
+        overlay(
+            tmp_path,
+            """
+            [[price]]
+            model = "m"
+            gpu_hour_usd = "2"
+            input_tokens_per_s = 1
+            output_tokens_per_s = 1
+            batch = "0.5"
+            """,
+        )
+
+
 def test_the_example_in_the_documentation_works(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "prices.md").read_text("utf-8")
     example = re.search(r"```toml\n(.*?)```", page, re.DOTALL)
@@ -369,5 +420,6 @@ def test_the_example_in_the_documentation_works(tmp_path: Path) -> None:
     assert dollars(book, "qwen", "qwen-max-2026", usage=whole) == "0.0469728"
     assert dollars(book, "reseller", "gpt-4o", usage=whole) == "0.28"
     assert dollars(book, "vllm", "llama", usage=whole) == "0.016427718041"
-    assert dollars(book, "openai-batch", "gpt-4o", usage=whole) == "0.175"
+    assert dollars(book, "acme", "acme-small", usage=whole) == "0.028"
+    assert waiting_dollars(book, "acme", "acme-small", whole) == "0.0112"
     assert not [warning for warning in book.warnings(NOW) if "prices.toml" in warning]
