@@ -125,8 +125,8 @@ class Engine:
         if isinstance(target, Refuse):
             return self._no(request, view, target, target.code)
         grant = view.tenants.grants.get(request.caller.client)
-        if (no := passing.barred(through, grant, target)) is not None:
-            return self._no(request, view, no, no.code)
+        if (bar := passing.barred(through, grant, target)) is not None:
+            return self._no(request, view, bar, bar.code)
         p = Passage(self._books.next_id(view.wall_s), view, case_of(request, through, target, view), self.state.terms)
         if (
             grant is not None
