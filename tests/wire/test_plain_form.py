@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pennyworth import canonical
+from pennyworth.decide.key import LEFT_OUT
 from pennyworth.errors import RequestError
 from pennyworth.request import Dialect, Request
 from pennyworth.wire.neutral.nouns import Prompt
@@ -41,8 +42,19 @@ def form(request: Request) -> bytes | None:
     plain = plain_form(request)
     if plain is None:
         return None
-    hints = ("stream", "stream_options", "user")
-    return canonical.encode({name: value for name, value in plain.items() if name not in hints})
+    return canonical.encode({name: value for name, value in plain.items() if name not in LEFT_OUT})
+
+
+@pytest.mark.parametrize("name", sorted(LEFT_OUT))
+def test_what_no_key_holds_does_not_make_another_form(name: str) -> None:
+    values = {"stream": True, "stream_options": {"include_usage": True}, "metadata": {"trace": "1"}}
+    for change in ({}, {"max_completion_tokens": 64, "max_tokens": ...}):
+        asked = _changed(change)
+        assert (
+            form(request_in("chat", {**asked, name: values.get(name, "x")}))
+            == form(request_in("chat", asked))
+            is not None
+        )
 
 
 def test_a_plain_question_is_its_own_form_and_is_not_copied() -> None:

@@ -21,10 +21,13 @@ from pennyworth.wire.neutral.nouns import Opaque, Part, Prompt, Text, Tool, Tool
 from pennyworth.wire.portable import ANYTHING, Meaningless, portable
 from pennyworth.wire.speakers import SPEAKERS
 
+LABELS = frozenset(("metadata", "prompt_cache_key", "safety_identifier", "service_tier"))
+"""OpenAI's fields that say how a request is handled: no key has them, so that with and without one it is one question."""
+
 _FIELDS: Mapping[Dialect, frozenset[str]] = {
     "chat": frozenset((
         "max_completion_tokens", "max_tokens", "messages", "model", "parallel_tool_calls", "response_format", "stop", "stream",
-        "stream_options", "temperature", "tool_choice", "tools", "top_p", "user",
+        "stream_options", "temperature", "tool_choice", "tools", "top_p", "user", *LABELS,
     )),
     "messages": frozenset((
         "max_tokens", "messages", "metadata", "model", "stop_sequences", "stream", "system", "temperature",
@@ -32,15 +35,22 @@ _FIELDS: Mapping[Dialect, frozenset[str]] = {
     )),
     "responses": frozenset((
         "input", "instructions", "max_output_tokens", "model", "parallel_tool_calls", "store", "stream", "temperature",
-        "text", "tool_choice", "tools", "top_p", "user",
+        "text", "tool_choice", "tools", "top_p", "user", *LABELS,
     )),
 }  # fmt: skip
 """A body with any other field has no plain form: so most that have none are told at once."""
 
 _SILENT: Mapping[Dialect, Meaningless] = {
-    "chat": {"stream_options": ANYTHING},
+    "chat": {"stream_options": ANYTHING, **dict.fromkeys(LABELS, ANYTHING)},
     "messages": {"citations": ([],)},
-    "responses": {"annotations": ([],), "id": ANYTHING, "logprobs": ([],), "status": ANYTHING, "store": (False,)},
+    "responses": {
+        "annotations": ([],),
+        "id": ANYTHING,
+        "logprobs": ([],),
+        "status": ANYTHING,
+        "store": (False,),
+        **dict.fromkeys(LABELS, ANYTHING),
+    },
 }
 
 
@@ -48,7 +58,7 @@ def plain_form(request: Request) -> Mapping[str, Any] | None:
     """The body that means the same in every dialect, in the words of chat completions; ``None`` where there is none.
 
     Two requests of one plain form ask the very same thing: an answer to one is an answer to the other (key form
-    ``neutral/1``). ``stream``, ``stream_options`` and ``user`` may stand in it and mean nothing there.
+    ``neutral/1``). ``stream``, ``stream_options``, ``user`` and ``LABELS`` may stand in it and mean nothing there.
     """
     fields, dialect = request.fields, request.dialect
     if dialect == "chat" and _is_plain(fields):
@@ -121,6 +131,7 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
     "tools": _are_plain_tools,
     "top_p": _is_a_share,
     "user": lambda value: value.__class__ is str,
+    **dict.fromkeys(LABELS, lambda value: True),
 }
 
 
