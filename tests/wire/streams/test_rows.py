@@ -297,3 +297,18 @@ def test_half_a_character_is_said_as_one_that_stands_for_it() -> None:
 def test_between_speakers_of_the_same_dialect_not_a_byte_changes() -> None:
     raw = b"".join(chat_events(["a"]))
     assert into("chat", raw) == raw
+
+
+@pytest.mark.parametrize(
+    ("origin", "life", "dialect", "expected"),
+    [
+        ("chat", b": OPENROUTER PROCESSING\n\n", "messages", b'event: ping\ndata: {"type": "ping"}\n\n'),
+        ("messages", b'event: ping\ndata: {"type": "ping"}\n\n', "chat", b": keep-alive\n\n"),
+        ("messages", b'event: ping\ndata: {"type": "ping"}\n\n', "responses", b": keep-alive\n\n"),
+    ],
+)
+def test_a_sign_of_life_is_passed_on_as_one(origin: Dialect, life: bytes, dialect: Dialect, expected: bytes):
+    translator = StreamTranslator(origin, dialect)
+    assert translator.feed(life) == expected
+    assert translator.feed(life[:5]) == b""
+    assert translator.feed(life[5:]) == expected
