@@ -197,3 +197,24 @@ def test_a_message_batch_that_has_no_name_of_ours_is_found_by_its_requests(messa
     assert messages.run(*WAIT)["answered"] == 6
     assert len(messages.bill()) == 6
     assert messages.spent() == messages.billed()
+
+
+def test_vectors_come_at_half_price_too_and_each_is_kept_under_its_own_text(place):
+    def texts(*names):
+        return [{"model": "sim-1", "input": [f"text {name}" for name in name_list]} for name_list in names]
+
+    def ask(*bodies):
+        for name in ("out.jsonl", "out.jsonl.batch"):
+            (place.folder / name).unlink(missing_ok=True)
+        write(place.folder / "in.jsonl", [line(f"v{n}", body, url="/v1/embeddings") for n, body in enumerate(bodies)])
+
+    ask(*texts("b"))
+    place.run()
+    ask(*texts("abc", "def"))
+    assert place.run(*WAIT)["answered"] == 2
+    assert [each.batch for each in place.bill()] == [False, True, True]
+    assert place.spent() == place.billed() > 0
+    came = [item["embedding"] for out in place.out() for item in out["response"]["body"]["data"]]
+    ask(*texts("fa"))
+    assert place.run()["served"] == {"exact": 1}
+    assert [item["embedding"] for item in place.out()[0]["response"]["body"]["data"]] == [came[5], came[0]]

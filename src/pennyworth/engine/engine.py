@@ -118,9 +118,9 @@ class Engine:
     def _pass_through(self, request: Request, through: Through) -> Reply | Relay:
         """What is no dialect's goes to its provider as it came."""
         view = self.state.snapshot()
-        match admit.admit(request, view):
-            case Refuse() as no:
-                return self._no(request, view, no)
+        taken = admit.admit(request, view)
+        if isinstance(taken, Refuse):
+            return self._no(request, view, taken)
         target = passing.target(through, view.plan)
         if isinstance(target, Refuse):
             return self._no(request, view, target, target.code)

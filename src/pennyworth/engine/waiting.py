@@ -67,11 +67,16 @@ class Waiting:
 
     def allowed(self, p: Passage) -> bool:
         """Whether the switches let it wait. Everything has a draw of its own: what has no key goes by its id."""
+        if p.batch is not None and 2 * len(p.batch.places) < len(p.batch.items):
+            return False  # what is missing costs less directly than all of it at half price
         key = p.exact or p.id.encode().ljust(32, b"\0")
         return switches.allows("batch", p.route, p.view.plan, p.view.control, key)
 
     def pay(self, p: Passage) -> bool:
-        """Sets aside what its call may cost at most. Not within its allowance: it is to be asked directly, and told."""
+        """Sets aside what its call may cost at most, which is made whole, whatever is kept of its items. Not within its
+        allowance: it is to be asked directly, and told."""
+        if p.batch is not None:
+            p.batch.ask_all()
         return p.purse is None or self._allowances.pay(p) is None
 
     def about(self, p: Passage) -> tuple[Money, Basis]:
@@ -125,8 +130,10 @@ class Waiting:
 
     async def _find_place(self, p: Passage) -> None:
         """Where its answer is to be kept. Somebody may have kept one meanwhile: this one is paid for all the same."""
-        if p.under is None:
+        if p.under is None and p.batch is None:
             await self._lookup.find(p)
+        if p.batch is not None:
+            p.batch.ask_all()
 
 
 def call_of(p: Passage) -> Call:
