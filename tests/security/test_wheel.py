@@ -48,7 +48,7 @@ def test_the_wheel_holds_our_own_files_and_nothing_that_runs_by_itself(wheel: Pa
         f"{information}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
     }
     assert set(names) == ours | about
-    assert {Path(name).suffix for name in ours} <= {".py", ".md", ".tsv", ".typed"}
+    assert {Path(name).suffix for name in ours} <= {".py", ".md", ".tsv", ".jsonl", ".typed"}
     assert [
         name for name in names if name.endswith((".pth", ".so", ".data", "sitecustomize.py", "usercustomize.py"))
     ] == []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import importlib
 import os
 import threading
 import weakref
@@ -215,7 +214,13 @@ def _tell_of_forks_and_the_end(pennyworth: Pennyworth) -> None:
 def _over(library: str) -> Any:
     """The transports over this HTTP library, which need not be installed by who does not ask for them."""
     try:
-        return importlib.import_module(f"pennyworth.transport.over_{library}")
+        if library == "httpx2":
+            from pennyworth.transport import over_httpx2
+
+            return over_httpx2
+        from pennyworth.transport import over_httpx
+
+        return over_httpx
     except ModuleNotFoundError as error:
         brings = {"httpx2": "'pip install openai' or 'pip install anthropic'", "httpx": "'pip install httpx'"}[library]
         raise ImportError(f"{error.name} is not installed, which this client is made of: {brings}") from error
