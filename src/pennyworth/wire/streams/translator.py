@@ -13,7 +13,6 @@ from pennyworth.wire.streams.into_messages import MessagesWriter
 from pennyworth.wire.streams.into_responses import ResponsesWriter
 from pennyworth.wire.streams.pieces import Piece, Reader, Writer
 
-
 _SIGNS_OF_LIFE = (b":", b"event: ping")
 _COMMENT = b": keep-alive\n\n"
 _PING = typed(b"ping", b'{"type": "ping"}')
