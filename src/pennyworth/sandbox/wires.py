@@ -7,8 +7,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from pennyworth.sandbox import ask as chat_ask
-from pennyworth.sandbox import chat, embeddings, messages, messages_ask, responses, responses_ask
+import pennyworth.sandbox.ask as chat_ask
+import pennyworth.sandbox.chat as chat
+import pennyworth.sandbox.embeddings as embeddings
+import pennyworth.sandbox.messages as messages
+import pennyworth.sandbox.messages_ask as messages_ask
+import pennyworth.sandbox.responses as responses
+import pennyworth.sandbox.responses_ask as responses_ask
 from pennyworth.sandbox.answer import Answer
 from pennyworth.sandbox.ask import Ask, RefusedError
 from pennyworth.sandbox.bill import Tokens

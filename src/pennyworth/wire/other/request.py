@@ -12,7 +12,7 @@ from pennyworth.wire import json_tree
 from pennyworth.wire.asking import end_user, read_asking
 from pennyworth.wire.dialects import CODECS
 from pennyworth.wire.fields import refuse_forbidden
-from pennyworth.wire.other import form
+from pennyworth.wire.other.form import model_of
 from pennyworth.wire.other.path import checked, shape
 
 PROVIDER_HEADER = "x-pennyworth-provider"
@@ -82,7 +82,7 @@ def _named(asking: Asking, body: bytes, max_depth: int) -> tuple[str, Mapping[st
     """The model, and the fields of a JSON body."""
     kind = asking.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return form.model_of(body, asking.headers["content-type"]), {}
+        return model_of(body, asking.headers["content-type"]), {}
     if (kind == "application/json" or kind.endswith("+json")) and body.lstrip()[:1] == b"{":
         fields = json_tree.parse(body, max_depth).fields
         refuse_forbidden(fields)
