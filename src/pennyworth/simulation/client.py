@@ -11,6 +11,7 @@ import httptools
 
 from pennyworth.simulation.hearing import hear
 from pennyworth.simulation.hearing_messages import hear_message
+from pennyworth.simulation.hearing_responses import hear_response
 from pennyworth.simulation.history import Asked, Heard, History
 from pennyworth.simulation.network import Network
 from pennyworth.simulation.weather import Weather
@@ -19,7 +20,7 @@ from pennyworth.simulation.wishes import Wish
 
 GATEWAY = "gateway.sim"
 PATIENCE_S = 400.0
-_PATHS = {"chat": "/v1/chat/completions", "messages": "/v1/messages"}
+_PATHS = {"chat": "/v1/chat/completions", "messages": "/v1/messages", "responses": "/v1/responses"}
 _AGAIN = frozenset((408, 409, 429, 500, 502, 503, 504, 529))
 
 
@@ -191,6 +192,8 @@ class Client:
             body = b"".join(line.body)
             if asked.wish.door == "messages":
                 asked.heard = hear_message(body, events=events, whole=line.whole)
+            elif asked.wish.door == "responses":
+                asked.heard = hear_response(body, events=events, whole=line.whole)
             else:
                 choices = asked.wish.question.wordings[0].get("n", 1)
                 asked.heard = hear(body, events=events, whole=line.whole, choices=choices)

@@ -62,7 +62,7 @@ def _odd(steps: list[Parcel], chance: Random) -> list[Parcel]:
     drawn = chance.random()
     if drawn < 0.03:
         return [(b": keep-alive\n\n", 0), *steps]
-    if b"message_start" in steps[0][0]:
+    if steps[0][0].startswith(b"event: "):  # of these, each event has its place
         return steps
     if drawn < 0.05 and len(steps) > 3:
         return [*steps[:-1], steps[-2], steps[-1]]

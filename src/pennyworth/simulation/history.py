@@ -13,7 +13,7 @@ from pennyworth.outcome import Intent, Kept, Receipt
 from pennyworth.sandbox.bill import BillLine
 from pennyworth.simulation.wishes import Wish
 
-_REPLY_ID = re.compile(rb'"id":"((?:chatcmpl-|msg_)[^"]+)"')
+_REPLY_ID = re.compile(rb'"id":"((?:chatcmpl-|msg_|resp_)[^"]+)"')
 
 
 class Call(msgspec.Struct, kw_only=True):

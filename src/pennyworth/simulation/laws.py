@@ -30,7 +30,9 @@ class Evidence(NamedTuple):
     quiet: bool
 
     def call_of(self, reply_id: str) -> Call | None:
-        return self.history.calls.get("req_" + reply_id.removeprefix("chatcmpl-").removeprefix("msg_"))
+        return self.history.calls.get(
+            "req_" + reply_id.removeprefix("chatcmpl-").removeprefix("msg_").removeprefix("resp_")
+        )
 
     def revoked(self, asked: Asked) -> bool:
         """Whether its key had been, when it ended: such a request may be turned away at the door."""

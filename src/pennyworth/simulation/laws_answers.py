@@ -11,7 +11,7 @@ from pennyworth.sandbox.watermark import check_answer, expected_watermark
 from pennyworth.simulation.history import Asked, Call
 from pennyworth.simulation.laws import Broken, Evidence
 from pennyworth.simulation.scene import STALE_S
-from pennyworth.simulation.wishes import in_messages
+from pennyworth.simulation.wishes import in_messages, in_responses
 
 _HITS = ("exact", "normalised", "stale")
 _ODD = ("malformed", "endless", "tool_calls")
@@ -108,7 +108,7 @@ def _elsewhere(fields: dict[str, Any]) -> list[dict[str, Any]]:
     if "max_tokens" not in fields:
         return []
     renamed = {("max_completion_tokens" if name == "max_tokens" else name): value for name, value in fields.items()}
-    return [renamed, in_messages(fields, "")]
+    return [renamed, in_messages(fields, ""), in_responses(fields, "")]
 
 
 def _says(receipt: Receipt | None, at: tuple[str, str]) -> bool:

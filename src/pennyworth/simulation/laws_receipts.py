@@ -9,6 +9,7 @@ from pennyworth.outcome import Kept, Receipt
 from pennyworth.sandbox.watermark import check_answer
 from pennyworth.simulation.hearing import hear
 from pennyworth.simulation.hearing_messages import hear_message
+from pennyworth.simulation.hearing_responses import hear_response
 from pennyworth.simulation.history import Asked
 from pennyworth.simulation.laws import Broken, Evidence
 from pennyworth.simulation.wishes import MOMENT
@@ -98,6 +99,8 @@ def _unfit(kept: Kept, evidence: Evidence) -> str:
     answer = kept.answer
     if answer.dialect == "messages":
         heard = hear_message(answer.raw, events=answer.streamed, whole=True)
+    elif answer.dialect == "responses":
+        heard = hear_response(answer.raw, events=answer.streamed, whole=True)
     else:
         heard = hear(answer.raw, events=answer.streamed, whole=True, choices=128)
     call = evidence.call_of(heard.id)
@@ -114,7 +117,7 @@ def _unfit(kept: Kept, evidence: Evidence) -> str:
     fields = call.fields
     if fields.get("temperature") and not evidence.scene.route_of(answer.model).sampled:
         return "it was sampled"
-    if MOMENT in str(fields["messages"]):
+    if MOMENT in str(fields.get("messages") or fields.get("input")):
         return "it is about this moment"
     for index in range(fields.get("n", 1)):
         if heard.finishes[index] != "stop":

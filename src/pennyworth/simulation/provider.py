@@ -15,7 +15,7 @@ from pennyworth.sandbox.provider import Job, Provider, settle, settle_refused
 from pennyworth.sandbox.settings import Settings
 from pennyworth.sandbox.status import body_of, retry_after_of
 from pennyworth.sandbox.watermark import expected_watermark
-from pennyworth.sandbox.wires import CHAT, MESSAGES, Wire
+from pennyworth.sandbox.wires import WIRES, Wire
 from pennyworth.simulation.delivering import Parcel, pack
 from pennyworth.simulation.history import Call, History
 from pennyworth.simulation.scene import Scene
@@ -92,7 +92,7 @@ class ProviderLine(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._credential = ""
-        self._wire = CHAT
+        self._path = ""
         self._body: list[bytes] = []
         self._gone = False
         self._full = False
@@ -130,11 +130,12 @@ class ProviderLine(asyncio.Protocol):
     # What the parser calls.
 
     def on_message_begin(self) -> None:
+        self._path = ""
         self._body = []
         self._credential = ""
 
     def on_url(self, url: bytes) -> None:
-        self._wire = MESSAGES if url.endswith(b"/messages") else CHAT
+        self._path += url.decode()  # it may come in pieces
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"authorization":
@@ -144,7 +145,7 @@ class ProviderLine(asyncio.Protocol):
         self._body.append(body)
 
     def on_message_complete(self) -> None:
-        taken = self._provider.take(b"".join(self._body), self._credential, self._wire)
+        taken = self._provider.take(b"".join(self._body), self._credential, WIRES[self._path])
         if isinstance(taken, RefusedError):
             self._respond(taken.status, taken.body, "")
             return

@@ -18,7 +18,7 @@ MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "assistant", "gpt-4.1-nano")
 _AT = {"gpt-4o-mini": "alpha", "gpt-4o": "alpha", "gpt-4.1-mini": "beta", "assistant": "alpha", "gpt-4.1-nano": "beta"}
 _CALLED = {"assistant": "gpt-4.1"}
 PROVIDERS = ("alpha", "beta")
-_SPOKEN: Mapping[str, tuple[Dialect, ...]] = {"alpha": ("chat",), "beta": ("chat", "messages")}
+_SPOKEN: Mapping[str, tuple[Dialect, ...]] = {"alpha": ("chat",), "beta": ("chat", "messages", "responses")}
 
 LIFE_S = 3600.0
 STALE_S = 3600.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from random import Random
 from typing import Any, Literal
@@ -44,7 +45,10 @@ MOMENT = "right now"
 """A question that says so is never kept, by the lifetimes of the scene."""
 
 _PORTABLE = frozenset(("model", "messages", "max_tokens", "temperature", "stop"))
-"""What Messages has words for as well."""
+"""What Messages has words for as well; Responses have no stop words, and no cap below 16."""
+_LEAST_CAP = 16
+
+Door = Literal["chat", "messages", "responses"]
 
 _FAMILY = 6
 _HERD = 0.5
@@ -59,9 +63,14 @@ class Question(msgspec.Struct, frozen=True):
     wordings: tuple[dict[str, Any], ...]
 
     @property
-    def portable(self) -> bool:
-        """It can be asked in Messages, too, which has to name a cap."""
-        return _PORTABLE.issuperset(self.wordings[0]) and "max_tokens" in self.wordings[0]
+    def doors(self) -> tuple[Door, ...]:
+        """The dialects in which it can be asked. Messages has to name a cap."""
+        fields = self.wordings[0]
+        if "max_tokens" not in fields or not _PORTABLE.issuperset(fields):
+            return ("chat",)
+        if "stop" in fields or fields["max_tokens"] < _LEAST_CAP:
+            return ("chat", "messages")
+        return ("chat", "messages", "responses")
 
     @property
     def sampled(self) -> bool:
@@ -80,7 +89,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     tenant: Tenant
     question: Question
-    door: Literal["chat", "messages"]
+    door: Door
     wording: int
     stream: bool
     wants_usage: bool
@@ -148,9 +157,9 @@ class Wishes:
             tenant = chance.choice(self._tenants)
         self._asked = tenant, question
         wording = 0 if draw() < 0.85 else chance.randrange(len(question.wordings))
-        door: Literal["chat", "messages"] = "messages" if question.portable and draw() < 0.5 else "chat"
+        door = chance.choice(question.doors)
         stream = draw() < 0.45
-        wants_usage = stream and (door == "messages" or draw() < 0.4)
+        wants_usage = stream and (door != "chat" or draw() < 0.4)
         half = draw() < busy * 0.1
         return Wish(
             number=self._number,
@@ -169,11 +178,11 @@ class Wishes:
         )
 
     def _written(
-        self, tenant: Tenant, question: int, door: str, wording: int, stream: bool, wants_usage: bool, style: int
+        self, tenant: Tenant, question: int, door: Door, wording: int, stream: bool, wants_usage: bool, style: int
     ) -> bytes:
         """One question in one of the ways in which libraries write JSON."""
         fields = self._questions[question].wordings[wording]
-        fields = {**fields, "user": tenant.name} if door == "chat" else in_messages(fields, tenant.name)
+        fields = _WRITTEN[door](fields, tenant.name)
         if stream:
             fields["stream"] = True
         if wants_usage and door == "chat":
@@ -196,3 +205,23 @@ def in_messages(fields: dict[str, Any], tenant: str) -> dict[str, Any]:
     if "stop" in fields:
         said["stop_sequences"] = fields["stop"]
     return {**said, "messages": turns, "metadata": {"user_id": tenant}}
+
+
+def in_responses(fields: dict[str, Any], tenant: str) -> dict[str, Any]:
+    """A portable question as OpenAI Responses ask it."""
+    turns = fields["messages"]
+    said = {name: value for name, value in fields.items() if name not in ("messages", "max_tokens")}
+    if turns[0]["role"] == "system":
+        said["instructions"], turns = turns[0]["content"], turns[1:]
+    return {**said, "input": turns, "max_output_tokens": fields["max_tokens"], "store": False, "user": tenant}
+
+
+def _in_chat(fields: dict[str, Any], tenant: str) -> dict[str, Any]:
+    return {**fields, "user": tenant}
+
+
+_WRITTEN: Mapping[Door, Callable[[dict[str, Any], str], dict[str, Any]]] = {
+    "chat": _in_chat,
+    "messages": in_messages,
+    "responses": in_responses,
+}
