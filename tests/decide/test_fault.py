@@ -9,6 +9,10 @@ QUOTA = (
     b'{"error":{"message":"You exceeded your current quota","type":"insufficient_quota","code":"insufficient_quota"}}'
 )
 OVERLOADED = b'data: {"error":{"type":"overloaded_error","message":"Overloaded"}}\n\n'
+FAILED = (
+    b'event: response.created\ndata: {"type":"response.created","response":{"error":null,"instructions":"%b"}}\n\n'
+    b'event: response.failed\ndata: {"type":"response.failed","response":{"error":{"code":"%b","message":"x"},"a":1}}\n\n'
+)
 BAD_FIELD = b'data: {"error":{"type":"invalid_request_error","message":"no such field"}}\n\n'
 
 
@@ -37,6 +41,16 @@ ROWS = [
     ("no room here", of(0, broke="no_room", ending="refused"), "turned_away", False, True, False),
     ("left alone", of(0, broke="resting", ending="refused"), "turned_away", False, True, False),
     ("a stream broken before content", of(200, ending="cut", streamed=True, broke="reset"), "passing", True, True, True),
+    (
+        "a response that failed for a reason that passes, after a long prompt",
+        of(200, ending="error", streamed=True, raw=FAILED % (b"x" * 9000, b"server_error")),
+        *("passing", True, True, True),
+    ),
+    (
+        "a response that failed for good, though its prompt speaks of a timeout",
+        of(200, ending="error", streamed=True, raw=FAILED % (b"timeout", b"invalid_image")),
+        *("broken", False, True, True),
+    ),
     ("a stream without an end", of(200, ending="cut", streamed=True, whole=True), "broken", False, True, True),
     ("an overload as first event", of(200, ending="error", streamed=True, raw=OVERLOADED), "passing", True, True, True),
     ("a refusal as first event", of(200, ending="error", streamed=True, raw=BAD_FIELD), "broken", False, True, True),

@@ -42,6 +42,7 @@ LASTING = Fault("lasting")
 """The request's own fault (a bad field, an unknown model): asked elsewhere it would be wrong as well."""
 
 _RETRIED = frozenset([408, 500, 502, 503, 504, 529])
+_LONGEST_ERROR = 400
 _PASSING_WORDS = (b"overloaded", b"server_error", b"internal", b"unavailable", b"rate_limit", b"timeout", b"try again")
 
 
@@ -74,7 +75,8 @@ def _of_reply(outcome: Outcome) -> Fault:
     if outcome.streamed and outcome.ending == "error":
         if account_exhausted(429, outcome.raw):
             return EXHAUSTED
-        said = outcome.raw[:4096].lower()
+        at = max(outcome.raw.rfind(b'"error"'), 0)  # a response says its request back, words of any kind among it
+        said = outcome.raw[at : at + _LONGEST_ERROR].lower()
         return PASSING if any(word in said for word in _PASSING_WORDS) else BROKEN
     if trouble.gives(outcome):
         return NONE
