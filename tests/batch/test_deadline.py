@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pennyworth.cli.main import run
 from pennyworth.sandbox.batches import Behaviour
 
 from .conftest import line, question, questions, until, write
@@ -35,6 +36,17 @@ def test_answers_that_came_by_batch_are_kept_for_whoever_asks_next(place):
     told = place.run()
     assert told["served"] == {"exact": 4}
     assert told["spent"]["pico"] == 0
+
+
+def test_what_is_purged_while_a_batch_is_at_the_provider_is_not_kept_when_another_process_fetches_it(place):
+    place.sandbox.control.batches(Behaviour(delay_s=1.0))
+    write(place.folder / "in.jsonl", questions(3))
+    assert place.stop_when(lambda: any(lane["state"] == "sent" for lane in place.card()["lanes"]), argv=WAIT)
+    assert run(["purge", "--all", "--config", "c.toml"]) == 0
+    assert place.run(*WAIT)["answered"] == 3
+    for name in ("out.jsonl", "out.jsonl.batch"):
+        (place.folder / name).unlink()
+    assert place.run("--dry-run")["kept"] == 0
 
 
 def test_what_is_kept_is_not_handed_in(place):

@@ -25,6 +25,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
         provider, path, model: whom it was sent to, and what each of its requests asks.
         state: ``begun``: about to be sent, perhaps it was. ``sent``: the provider's name for it is ``id``. ``done``: all
             that it brought is in the spool and in the books. ``dropped``: it was not taken; nothing is paid.
+        epoch: of the control row when its first line was asked: what was purged or forgotten since is not kept.
         begun_s: Unix time. ``lines``: how many. ``receipt``: the id of its intent. ``estimate``: of
             its cost, in picodollars.
     """
@@ -40,6 +41,7 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
     state: State = "begun"
     id: str = ""
     estimate: int = 0
+    epoch: int = 0
 
     def moved(self, state: State, batch_id: str = "") -> Lane:
         return msgspec.structs.replace(self, state=state, id=batch_id or self.id)
@@ -80,9 +82,8 @@ class Keep:
         try:
             write_whole(self._path, msgspec.json.format(msgspec.json.encode(card), indent=1) + b"\n")
         except OSError as error:
-            raise BatchError(
-                f"{self._path} cannot be written: {error.strerror}.", "Make room, and run it again."
-            ) from error
+            problem = f"{self._path} cannot be written: {error.strerror}."
+            raise BatchError(problem, "Make room or give leave there, or name another output.") from error
         self.card = card
 
     def lane(self, lane: Lane) -> None:

@@ -36,12 +36,14 @@ class Group:
         self.held: dict[int, Passage] = {}
         self._estimate = 0
         self._unpriced = False
+        self._epoch: int | None = None
 
     def add(self, line: int, p: Passage, about: Money, *, unpriced: bool) -> None:
         self.lines.append(line)
         self.bytes += len(call_of(p).body) + 200
         self._estimate += about.pico
         self._unpriced |= unpriced
+        self._epoch = p.epoch if self._epoch is None else min(self._epoch, p.epoch)
         if p.hold is not None:
             self.held[line] = p
 
@@ -57,6 +59,7 @@ class Group:
             lines=len(self.lines),
             receipt=f"r-{int(now_s * 1000):011x}-{run}-batch",
             estimate=self._estimate,
+            epoch=self._epoch or 0,
         )
 
     def intent(self, lane: Lane, caller: Caller) -> Intent:

@@ -173,7 +173,7 @@ class Lanes:
         return entry
 
     def _passage(self, line: Line, lane: Lane) -> Passage:
-        passage = self._waiting.resume(self._desk.request_of(line), lane.receipt_of(line.number))
+        passage = self._waiting.resume(self._desk.request_of(line), lane.receipt_of(line.number), lane.epoch)
         if isinstance(passage, Refuse) or passage.target.provider.name != lane.provider:
             problem = (
                 f"Line {line.number + 1} is in a batch at {lane.provider}, where the configuration no longer sends it."

@@ -96,9 +96,10 @@ def batch(
 
 
 def _answer(plan: Plan, settings: Settings, screen: Screen, as_json: bool) -> int:
-    if is_finished(settings.out):
-        screen.warn(f"{settings.out} is finished: nothing is left to be asked.")
+    finished = is_finished(settings.out)
     done = _run(plan, settings, screen)
+    if finished:
+        screen.warn(f"{settings.out} is finished: nothing is left to be asked.")
     if as_json:
         print_json(report.to_json(done))
     else:

@@ -83,11 +83,15 @@ class Waiting:
         """What its call costs, roughly: for the intent."""
         return self._books.about(p)
 
-    def resume(self, request: Request, receipt_id: str) -> Passage | Refuse:
-        """The passage of a request whose call was made already, under the receipt id that was chosen for it."""
+    def resume(self, request: Request, receipt_id: str, epoch: int) -> Passage | Refuse:
+        """The passage of a request whose call was made already, in this epoch, under the receipt id chosen for it."""
         view = self._state.snapshot()
         case = self._triage.decide(request, view)
-        return case if isinstance(case, Refuse) else Passage(receipt_id, view, case, self._state.terms)
+        if isinstance(case, Refuse):
+            return case
+        passage = Passage(receipt_id, view, case, self._state.terms)
+        passage.epoch = epoch
+        return passage
 
     async def land(self, p: Passage, said: Said) -> Reply:
         """Its reply is here: priced, kept, with its receipt written before anybody is given it."""
