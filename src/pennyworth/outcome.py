@@ -177,7 +177,8 @@ class Receipt(msgspec.Struct, frozen=True, gc=False, kw_only=True, tag="receipt"
         spent: paid for this request, own costs included. ``basis``: how that is known.
         would_have_cost: the asked model's direct price for this request. ``would_basis``: how that is known.
         saved: by layer; negative where a layer cost more than it saved. Zero entries are left out.
-        notes: what of ours failed meanwhile ("store: slow, skipped").
+        notes: what of ours failed meanwhile ("store: slow, skipped"), a provider's word that no longer fits ("drift: …"), a
+            stand-in that could not be asked ("fallback: …").
         age_s, ttl_s: of the answer given, on a hit.
         key: the first 16 hex digits of the exact key, to find and purge it by; on a hit, of the wording that was answered.
         client, team: whose key asked. ``end_user``: keyed hash of the caller's ``user`` field.

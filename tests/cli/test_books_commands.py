@@ -92,6 +92,14 @@ def test_explain_says_whose_key_asked_and_why_each_further_call_was_made(command
     assert "first byte 7.00 ms" not in out
 
 
+def test_explain_says_which_dialect_was_asked_in_and_which_one_the_provider_was(command, tmp_path):
+    call = AttemptNote(target="a/m", status=200, ending="complete", dialect="messages", dropped=("seed",))
+    told = receipt(1, dialect="responses", attempts=(call,), notes=("fallback: b/m was not asked",))
+    out = command("explain", "last", "--state-dir", write_books(tmp_path / "state", [told])).out
+    for text in ("dialect responses", "asked in messages", "no word there: seed", "fallback: b/m was not asked"):
+        assert text in out
+
+
 @pytest.mark.parametrize("ending", get_args(Ending))
 def test_explain_has_words_for_each_way_in_which_a_call_may_end(command, tmp_path, ending):
     call = AttemptNote(target="a/m", status=200, ending=ending)

@@ -214,6 +214,19 @@ async def test_a_fallback_that_has_no_words_for_the_request_is_passed_over(house
     assert text_of(heard, "chat") == "Paris."
     assert len(h.upstream.calls) == 2
     assert h.last().target == "openai/gpt-4o"
+    assert h.last().notes[0] == "fallback: anthropic/claude was not asked, its dialect has no words for seed"
+    assert not h.runtime.state.counters.troubles
+
+
+async def test_the_receipt_of_a_failure_says_why_nobody_stood_in(house: MakeHouse):
+    h = await house(
+        [fail("connect")],
+        providers=(provider("openai", "embeddings", models=("text-*",)), provider("gpt", "chat", models=("gpt-*",))),
+        routes=(Route(fallbacks=("gpt-4o",)),),
+    )
+    heard = await ask(h, "embeddings", {"model": "text-1", "input": "hi"})
+    assert heard.status == 502
+    assert h.last().notes == ("fallback: gpt/gpt-4o was not asked, it speaks chat only",)
 
 
 async def test_what_cannot_be_carried_is_refused_by_its_name(house: MakeHouse):

@@ -59,12 +59,13 @@ def story(receipt: Receipt) -> Iterator[tuple[str, list[Fact]]]:
     if cache := list(_cache(receipt)):
         yield "Cache", cache
     if receipt.notes:
-        yield "What of ours failed meanwhile", [("", note, "") for note in receipt.notes]
+        yield "Noted meanwhile", [("", note, "") for note in receipt.notes]
 
 
 def _asked(receipt: Receipt) -> Iterator[Fact]:
     yield "when", moment(receipt.at_s), f"worker {receipt.worker}" if receipt.worker else ""
-    yield "asked for", receipt.model or "–", "as a stream" if receipt.stream else "in one piece"
+    form = "as a stream" if receipt.stream else "in one piece"
+    yield "asked for", receipt.model or "–", f"{form}, dialect {receipt.dialect}" if receipt.dialect else form
     yield "by", _by(receipt), f"end user {receipt.end_user}" if receipt.end_user else ""
     if receipt.route:
         yield "rules", f"route {receipt.route}", f"plan {receipt.plan}" if receipt.plan else ""
@@ -116,7 +117,7 @@ def _calls(receipt: Receipt) -> Iterator[Fact]:
             named = [f"answered as {call.served_by}" if call.served_by else "", call.provider_request_id]
             yield "", ", ".join(part for part in named if part), ""
         if call.dialect:
-            yield "", f"asked in its own dialect, {call.dialect}", ""
+            yield "", f"translated: it was asked in {call.dialect}", ""
         if call.dropped:
             yield "", f"left out, having no word there: {', '.join(call.dropped)}", ""
         if call.edits:

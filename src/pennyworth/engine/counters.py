@@ -16,6 +16,8 @@ BUCKETS_MS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1
 """Upper edges of the latency histogram, milliseconds; one more bucket holds the rest."""
 
 _MOST_TARGETS = 500
+_NO_TROUBLE = ("drift:", "fallback:")
+"""Notes that tell of a provider or of the request itself. The former are counted by target."""
 
 
 class Histogram(msgspec.Struct):
@@ -96,7 +98,7 @@ class Counters(msgspec.Struct):
             if attempt.why:
                 self._count(self.more_calls, attempt.why.partition(":")[0].partition(" ")[0], attempt.target)
         for note in receipt.notes:
-            if not note.startswith("drift:"):  # the provider's, not ours; counted by target
+            if not note.startswith(_NO_TROUBLE):
                 _add(self.troubles, note.partition(":")[0])
         bases = (receipt.basis, receipt.would_basis)
         self.estimated += "estimated" in bases  # as the ledger's totals count it

@@ -20,7 +20,7 @@ from pennyworth.engine.passage import Passage
 from pennyworth.engine.saying import Saying, say
 from pennyworth.engine.sending import Errand, Sent
 from pennyworth.engine.state import State
-from pennyworth.engine.turned_away import unspeakable
+from pennyworth.engine.turned_away import passed_over, unspeakable
 from pennyworth.errors import RequestError
 from pennyworth.outcome import Ending, Outcome
 from pennyworth.plan import Target
@@ -106,6 +106,7 @@ class Pilot:
         try:
             saying = self._saying(p, target)
         except RequestError as error:
+            p.notes.append(passed_over(target, error))
             return unspeakable(target, error)
         sent = await self._courier.carry(
             Errand(flight, p, target, saying, why, until, lambda sent: self._land(flight, p, sent))

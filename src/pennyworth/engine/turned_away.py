@@ -52,6 +52,13 @@ def unspeakable(target: Target, error: RequestError) -> Sent:
     return Sent(Outcome(ending="refused", status=0, fault=error.message, broke="unspeakable"), target)
 
 
+def passed_over(target: Target, error: RequestError) -> str:
+    """For the receipt: why a fallback was not asked. By the field alone: receipts hold nothing of what was said in it."""
+    if error.code == "unsupported_dialect":
+        return f"fallback: {target.name} was not asked, it speaks {', '.join(target.provider.dialects)} only"
+    return f"fallback: {target.name} was not asked, its dialect has no words for {error.param}"
+
+
 def left_waiting(target: Target, flight: Flight) -> Sent:
     """Cancelled before the call was made."""
     if flight.aborted:
