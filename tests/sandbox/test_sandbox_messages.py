@@ -17,7 +17,7 @@ IN, OUT = 2_000_000, 10_000_000
 WEATHER = {
     "name": "get_weather",
     "description": "The weather of a city",
-    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}},
+    "input_schema": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 }
 
 
@@ -94,7 +94,7 @@ def test_a_tool_is_called_when_the_script_asks_for_it_and_its_result_is_taken(sa
         reply = sdk.messages.create(**body)
     (call,) = reply.content
     assert (call.type, call.name, reply.stop_reason) == ("tool_use", "get_weather", "tool_use")
-    assert check_answer(call.input["sandbox"], body, KEY) is None
+    assert check_answer(call.input["city"], body, KEY) is None
     result = {"type": "tool_result", "tool_use_id": call.id, "content": "sunny"}
     turns = [
         {"role": "user", "content": "weather?"},

@@ -33,9 +33,10 @@ def sandbox(
 ) -> int:
     """Run a simulated provider with a bill of its own.
 
-    It speaks OpenAI's chat completions, answers with marked nonsense, fails as
-    it is told, and keeps an invoice at /__sandbox/bill that shares no code with
-    the gateway's prices. docs/sandbox.md has the rules for faults.
+    It speaks OpenAI's chat completions, Responses and embeddings, Anthropic's
+    Messages, files and batches; answers with marked nonsense, fails as it is
+    told, and keeps an invoice at /__sandbox/bill that shares no code with the
+    gateway's prices. docs/sandbox.md has the rules for faults.
 
     For example:
 

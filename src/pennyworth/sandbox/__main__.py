@@ -16,7 +16,7 @@ from pennyworth.sandbox.settings import Settings
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m pennyworth.sandbox", description="A simulated OpenAI provider.")
+    parser = argparse.ArgumentParser(prog="python -m pennyworth.sandbox", description="A simulated provider.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8090)
     parser.add_argument("--tied", action="store_true", help="settings from standard input, end with it")

@@ -96,7 +96,7 @@ def _arguments(text: str, tool: dict[str, Any]) -> list[Piece]:
 
 def _argument(tool: dict[str, Any]) -> str:
     """The first text that the function requires, so that a framework can call it; else ``sandbox``."""
-    schema = tool.get("parameters")
+    schema = tool.get("parameters", tool.get("input_schema"))
     if isinstance(schema, dict) and isinstance(required := schema.get("required"), list):
         properties = schema.get("properties")
         for name in required:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from pennyworth.sandbox.ask import RefusedError, error_body
-from pennyworth.sandbox.batch_doors import Came, answer, is_batch_path
+from pennyworth.sandbox.batch_doors import BATCH_PATHS, Came, answer, is_batch_path
 from pennyworth.sandbox.batch_lines import HalfBill, Runner, halved
 from pennyworth.sandbox.batches import Batches
 from pennyworth.sandbox.bill import Bill, BillLine
@@ -144,7 +144,7 @@ class Sandbox:
             if method == "GET" and path == f"/v1/models/{model['id']}":
                 await _respond(send, 200, msgspec.json.encode(model), [])
                 return
-        message = f"Invalid URL ({method} {path}). The sandbox has {', '.join(WIRES)}, /v1/models and {PREFIX}*."
+        message = f"Invalid URL ({method} {path}). The sandbox has {', '.join((*WIRES, *BATCH_PATHS))}, /v1/models and {PREFIX}*."
         await _respond(send, 404, error_body(message, kind="invalid_request_error"), [])
 
 

@@ -18,7 +18,7 @@ from pennyworth.sandbox.batches import Ask, Batch, Batches, File
 from pennyworth.sandbox.multipart import parts_of
 from pennyworth.sandbox.watermark import tenant_of
 
-FILES, BATCHES, MESSAGES = "/v1/files", "/v1/batches", "/v1/messages/batches"
+FILES, BATCHES, MESSAGES = BATCH_PATHS = "/v1/files", "/v1/batches", "/v1/messages/batches"
 ENDPOINTS = ("/v1/chat/completions", "/v1/responses", "/v1/embeddings", "/v1/completions")
 _DAY_S = 86400
 Listed = TypeVar("Listed", Batch, File)
@@ -41,7 +41,7 @@ class Given(NamedTuple):
 
 
 def is_batch_path(path: str) -> bool:
-    return any(path == door or path.startswith(f"{door}/") for door in (FILES, BATCHES, MESSAGES))
+    return any(path == door or path.startswith(f"{door}/") for door in BATCH_PATHS)
 
 
 def answer(batches: Batches, came: Came) -> Given:
