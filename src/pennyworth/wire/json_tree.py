@@ -51,9 +51,7 @@ def parse(body: bytes, max_depth: int = 128) -> Tree:
     except (msgspec.DecodeError, UnicodeError):
         tree = _read_carefully(body)
     if not isinstance(tree.fields, dict):
-        raise _refuse(
-            f'The body is a JSON {_kind(tree.fields)}, not an object. Send an object such as {{"model": …, "messages": […]}}.'
-        )
+        raise _refuse(f'The body is a JSON {_kind(tree.fields)}, not an object. Send an object such as {{"model": …}}.')
     if body.count(b"{") + body.count(b"[") > max_depth and _deeper(tree.fields, max_depth):
         raise _too_deep(f"deeper than {max_depth} levels")
     return tree
