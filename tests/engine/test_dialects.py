@@ -239,6 +239,13 @@ async def test_what_cannot_be_carried_is_refused_by_its_name(house: MakeHouse):
     assert h.last().status == 400
 
 
+async def test_the_receipt_of_what_cannot_be_carried_names_the_field_and_quotes_nothing(house: MakeHouse):
+    h = await house(providers=(provider("anthropic", "messages"),))
+    heard = await ask(h, "chat", CHAT | {"prediction": "my secret diary"})
+    assert b"my secret diary" in heard.body
+    assert h.last().reason == "cannot_translate: prediction"
+
+
 async def test_what_may_be_dropped_is_named_on_the_receipt(house: MakeHouse):
     h = await house(
         [reply(json=message())],

@@ -281,6 +281,13 @@ def test_what_cannot_be_carried_is_refused_by_its_name(
     assert (refused.value.status, refused.value.code, refused.value.param) == (400, "cannot_translate", param)
 
 
+def test_a_refusal_shows_where_what_cannot_be_carried_points_to() -> None:
+    picture = {"type": "image", "source": {"type": "url", "url": "https://host/1.png"}}
+    result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": [picture]}]}
+    with pytest.raises(RequestError, match=r"content\[0\]\.image: 'https://host/1\.png' cannot be said"):
+        said("messages", "chat", messages=[USER, result])
+
+
 def test_a_call_in_blocks_has_no_empty_list_beside_it_in_chat() -> None:
     call = {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "look", "input": {}}]}
     result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t", "content": []}]}

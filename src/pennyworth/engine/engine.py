@@ -269,6 +269,8 @@ class Engine:
     def _no(self, request: Request, view: View, no: Refuse, reason: str = "") -> Reply:
         flavour = request.through.flavour if request.through is not None else None
         model, dialect = request.model, request.dialect
+        if no.code == "cannot_translate":  # its message quotes the caller, and receipts hold nothing of what was asked
+            reason = f"{no.code}: {no.param}"
         return self.refuse(request.caller, view, no, model, dialect=dialect, reason=reason, said_in=flavour)
 
     def refuse(

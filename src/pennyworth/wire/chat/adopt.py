@@ -75,7 +75,9 @@ def _result(result: ToolResult, losses: Losses) -> ToolResult:
     for part in result.parts:
         if isinstance(part, Image | Document):
             losses.cannot(
-                f"{part.at}.{part.__class__.__name__.lower()}", part.media_type, "a tool's result is text there"
+                f"{part.at}.{part.__class__.__name__.lower()}",
+                part.url or part.media_type,
+                "a tool's result is text there",
             )
         else:
             kept.append(part)
