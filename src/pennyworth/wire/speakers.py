@@ -1,6 +1,6 @@
 """The dialects in which a conversation can be held, as translation needs them.
 
-To add one: a module with these functions, and its name here. Nothing else knows how many there are.
+To add one: a module with these functions, and its name here (docs/extend/dialect.md has what else there is to do).
 """
 
 from __future__ import annotations
