@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import anthropic
+import httpx
 import pytest
 from anthropic import Anthropic
 
@@ -51,6 +53,15 @@ def test_for_any_other_provider_it_is_an_estimate_and_says_so(scripted: MakeGate
     receipt = gateway.last()
     assert (receipt.id, receipt.status) == (reply.headers["x-pennyworth-receipt"], 200)
     assert (receipt.served, receipt.ending, receipt.basis, receipt.spent.pico) == ("none", "complete", "none", 0)
+
+
+def test_it_is_json_in_anthropics_dialect_whatever_the_head_says(scripted: MakeGateway):
+    gateway, _ = scripted()
+    url = f"{gateway.url}/v1/messages/count_tokens"
+    reply = httpx.post(url, content=json.dumps({"model": "gpt-4o-mini", "messages": TURNS}))
+    assert reply.json()["input_tokens"] > 0
+    refused = httpx.post(url, content=b'{"messages": []}').json()
+    assert (refused["type"], refused["error"]["param"]) == ("error", "model")
 
 
 def test_a_longer_system_prompt_counts(scripted: MakeGateway, client: Anthropic):

@@ -43,6 +43,8 @@ NAMED = [
     (b'["model"]', "application/json", ""),
     (b"", "application/json", ""),
     (b'{"model": "x"}', "text/plain", ""),
+    (b'{"model": "dall-e-3"}', "application/x-www-form-urlencoded", "dall-e-3"),
+    (b"model=dall-e-3", "application/x-www-form-urlencoded", ""),
     (b"\xff\xfe", "application/octet-stream", ""),
     (b"no form at all", "multipart/form-data", ""),
     (b"--b\r\nno form", "multipart/form-data; boundary=b", ""),

@@ -170,7 +170,7 @@ def _through(head: Head) -> _Way | None:
     """The way of what is passed through."""
     if head.path in _SMALL or not other.asked_for(head.path):
         return None
-    return _Way(other.METHODS, "other", None, CODECS[other.flavour(head.headers)])
+    return _Way(other.METHODS, "other", None, CODECS[other.flavour(head.headers, head.path)])
 
 
 def _for_the_books(error: RequestError) -> str:

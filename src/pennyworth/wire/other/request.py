@@ -10,7 +10,6 @@ import msgspec
 from pennyworth.request import Caller, Dialect, Request, Through
 from pennyworth.wire import json_tree
 from pennyworth.wire.asking import end_user, read_asking
-from pennyworth.wire.dialects import CODECS
 from pennyworth.wire.fields import refuse_forbidden
 from pennyworth.wire.other.form import model_of
 from pennyworth.wire.other.path import checked, shape
@@ -29,6 +28,9 @@ _ALONG = (
 """Never ``authorization``, ``x-api-key``, cookies, or what is between two servers only (RFC 9110 §7.6.1)."""
 
 _LONGEST_MODEL = 256
+
+_JSON = frozenset(("application/json", "application/x-www-form-urlencoded"))
+"""The latter is what curl's ``-d`` says of every body. No form begins with a brace."""
 
 
 class Asking(msgspec.Struct, frozen=True):
@@ -60,7 +62,7 @@ def read_request(
         named=named,
         renamable=bool(fields),
         provider=headers.get(PROVIDER_HEADER, ""),
-        flavour=flavour(headers),
+        flavour=flavour(headers, asking.path),
         counts=asking.method == "POST" and path.partition("?")[0] == COUNT_TOKENS,
     )
     # Its Idempotency-Key is the provider's business: it goes along.
@@ -83,7 +85,8 @@ def _named(asking: Asking, body: bytes, max_depth: int) -> tuple[str, Mapping[st
     kind = asking.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return model_of(body, asking.headers["content-type"]), {}
-    if (kind == "application/json" or kind.endswith("+json")) and body.lstrip()[:1] == b"{":
+    counts = asking.path == f"/v1{COUNT_TOKENS}"
+    if (kind in _JSON or kind.endswith("+json") or counts) and body.lstrip()[:1] == b"{":
         fields = json_tree.parse(body, max_depth).fields
         refuse_forbidden(fields)
         model = fields.get("model")
@@ -94,6 +97,6 @@ def _named(asking: Asking, body: bytes, max_depth: int) -> tuple[str, Mapping[st
     return (rest if first == "models" and slash and asking.method == "GET" and "/" not in rest else ""), {}
 
 
-def flavour(headers: Mapping[str, str]) -> Dialect:
-    """Anthropic's SDKs say the version of their dialect with every request, and read errors in it."""
-    return "messages" if "anthropic-version" in headers and "messages" in CODECS else "chat"
+def flavour(headers: Mapping[str, str], path: str) -> Dialect:
+    """Anthropic's SDKs say the version of their dialect with every request, and read errors in it. Some paths are theirs."""
+    return "messages" if "anthropic-version" in headers or path.startswith("/v1/messages/") else "chat"
