@@ -1,4 +1,4 @@
-"""What a prompt or an answer means, however it is put: two that mean the same are equal here."""
+"""What a prompt means, however it is put: two that mean the same are equal here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import msgspec
 from pennyworth.canonical import Lexeme, lexeme_of
 from pennyworth.wire import loose
 from pennyworth.wire.neutral.nouns import Image, Node, Part, Prompt, Refusal, Text, ToolCall, ToolResult, Turn
-from pennyworth.wire.neutral.replies import Answer, Completion
 
 _READ = msgspec.json.Decoder(float_hook=Lexeme).decode
 _WRITE = msgspec.json.Encoder(enc_hook=lexeme_of).encode
@@ -53,31 +52,6 @@ def meaning(prompt: Prompt) -> Prompt:
         verbosity=None if prompt.verbosity == "medium" else prompt.verbosity,
         stream=bool(prompt.stream),
     )
-
-
-def said_by(completion: Completion) -> Completion:
-    """The same completion without the ways in which it is put, its id and its time."""
-    tokens = completion.tokens
-    return msgspec.structs.replace(
-        _bare(completion),
-        dialect="chat",
-        id="",
-        created=None,
-        answers=tuple(_answer(answer) for answer in completion.answers),
-        tokens=msgspec.structs.replace(
-            _bare(tokens),
-            total=None,
-            cached=tokens.cached or 0,
-            cache_write=tokens.cache_write or 0,
-            reasoning=tokens.reasoning or 0,
-        )
-        if tokens
-        else None,
-    )
-
-
-def _answer(answer: Answer) -> Answer:
-    return msgspec.structs.replace(_bare(answer), turns=tuple(_joined(answer.turns)))
 
 
 def _joined(turns: Iterable[Turn]) -> list[Turn]:
