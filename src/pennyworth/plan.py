@@ -89,6 +89,9 @@ PLAIN = Quirks()
 SPOKEN: tuple[Dialect, ...] = ("chat", "responses", "embeddings", "other")
 """What a server speaks of which nothing else is said: OpenAI's formats."""
 
+EVERY: tuple[Dialect, ...] = ("chat", "responses", "messages", "embeddings", "other")
+"""What inference servers of many clients speak, and the simulator."""
+
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A company or server at a base URL.

@@ -1,11 +1,14 @@
 """What the environment decides: providers by their keys, our own variables over the file, the sandbox for want of any."""
 
+from typing import get_args
+
 import pytest
 
 from pennyworth.config import load, problems, with_sandbox
 from pennyworth.decide.admit import resolve
 from pennyworth.errors import ConfigError
 from pennyworth.plan import Target
+from pennyworth.request import Dialect
 
 PROVIDERS = [
     ({"OPENAI_API_KEY": "k"}, "openai", "https://api.openai.com/v1", "openai"),
@@ -159,6 +162,7 @@ def test_the_sandbox_stands_in_where_there_is_no_provider():
     (sandbox,) = with_sandbox(plan, "http://127.0.0.1:5000/v1/").providers
     assert (sandbox.name, sandbox.simulated, sandbox.models) == ("sandbox", True, ("*",))
     assert sandbox.base_url == "http://127.0.0.1:5000/v1"
+    assert set(sandbox.dialects) == set(get_args(Dialect)), "it has all of them: nothing is translated"
     assert isinstance(resolve("gpt-4o-mini", with_sandbox(plan, "http://127.0.0.1:5000/v1")), Target)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import shlex
@@ -35,6 +36,9 @@ def test_without_a_provider_the_sandbox_answers_and_ctrl_c_drains_and_books_ever
         reply = call(base, "POST", "/v1/chat/completions", body.encode(), {name[0]: name[2]})
         assert reply.status == 200
         assert "Simulated answer" in reply.json["choices"][0]["message"]["content"]
+        told = {**json.loads(body), "model": "claude-sonnet-5", "max_tokens": 60}
+        spoken = call(base, "POST", "/v1/messages", json.dumps(told).encode(), {name[0]: name[2]})
+        assert spoken.json["id"].startswith("msg_"), "asked in its caller's own dialect"
         short = gateway.open_stream("A short goodbye. FAULT:drip=1", max_tokens=1)
         endless = gateway.open_stream("A long goodbye. FAULT:stall=4")
         short.read(50)
@@ -46,7 +50,7 @@ def test_without_a_provider_the_sandbox_answers_and_ctrl_c_drains_and_books_ever
     ledger = open_ledger(Plan(providers=(), state_dir=str(state_dir)))
     totals = ledger.totals(0.0, float("inf"))[""]
     ledger.close()
-    assert totals.endings == {"complete": 1, "length": 1, "cut": 1}
+    assert totals.endings == {"complete": 2, "length": 1, "cut": 1}
 
 
 def test_a_terminal_that_is_closed_ends_it_and_a_hangup_without_one_does_not(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def prices(
     For example:
 
         pennyworth prices gpt-4o-mini
-        pennyworth prices claude-sonnet-4-5 --provider anthropic
+        pennyworth prices claude-sonnet-5 --provider anthropic
         pennyworth prices deepseek/deepseek-chat --input 8000 --output 300
         pennyworth prices gpt-4o --json | jq .price.source
     """

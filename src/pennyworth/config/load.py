@@ -19,7 +19,7 @@ from pennyworth.config.routes import routes, switches
 from pennyworth.config.schema import CACHE, LIMITS, LOG, NAMED_TABLES, PASS_THROUGH, PRICES, ROOT, TABLES_OF_ONE
 from pennyworth.config.tenants import alert_webhook, everyone, refuse_unreachable, teams
 from pennyworth.errors import ConfigError
-from pennyworth.plan import CacheSpec, Limits, Plan, PriceSpec, Provider
+from pennyworth.plan import EVERY, CacheSpec, Limits, Plan, PriceSpec, Provider
 from pennyworth.secret import Secret
 
 PATH_VARIABLE = "PENNYWORTH_CONFIG"
@@ -66,6 +66,7 @@ def with_sandbox(plan: Plan, base_url: str) -> Plan:
         base_url=base_url.rstrip("/"),
         credential=Secret("sandbox"),
         price_provider="openai",  # it simulates OpenAI, and charges as published there
+        dialects=EVERY,
         batch=True,
         simulated=True,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pennyworth.plan import PLAIN, SPOKEN, Auth, Quirks
+from pennyworth.plan import EVERY, PLAIN, SPOKEN, Auth, Quirks
 from pennyworth.request import Dialect
 
 
@@ -50,9 +50,6 @@ _STRICT = Quirks(leave_out=("stream_options", "user", "service_tier", "safety_id
 
 _VERSION = (("anthropic-version", "2023-06-01"),)
 """Anthropic's dialect refuses a request that does not say which version it is in; this one is the latest."""
-
-_EVERY: tuple[Dialect, ...] = ("chat", "responses", "messages", "embeddings", "other")
-
 
 # The order is that of asking when several keys are set: the narrow patterns before the wide ones.
 PRESETS = (
@@ -159,7 +156,7 @@ PRESETS = (
         key_env="OPENROUTER_API_KEY",
         models=("*/*",),
         price_provider="openrouter",
-        dialects=_EVERY,
+        dialects=EVERY,
     ),
     Preset(  # the v1 API: deployments are named as models; a token of Entra ID needs auth = "bearer"; no address of its own
         name="azure",
@@ -212,7 +209,7 @@ PRESETS = (
         key_env="VLLM_API_KEY",
         models=("*",),
         price_provider="vllm",
-        dialects=_EVERY,
+        dialects=EVERY,
         published=False,
         keyless=True,
         named_only=True,
@@ -223,7 +220,7 @@ PRESETS = (
         key_env="SGLANG_API_KEY",
         models=("*",),
         price_provider="sglang",
-        dialects=_EVERY,
+        dialects=EVERY,
         published=False,
         keyless=True,
         named_only=True,
@@ -236,7 +233,7 @@ PRESETS = (
         price_provider="ollama",
         published=False,
         quirks=_CAP_IS_MAX_TOKENS,
-        dialects=_EVERY,
+        dialects=EVERY,
         keyless=True,
         named_only=True,
     ),
@@ -247,7 +244,7 @@ PRESETS = (
         models=("*",),
         price_provider="lmstudio",
         published=False,
-        dialects=_EVERY,
+        dialects=EVERY,
         keyless=True,
         named_only=True,
     ),

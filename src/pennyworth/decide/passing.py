@@ -22,7 +22,7 @@ _REPEATABLE = frozenset(["GET", "HEAD"])
 _NO_MODEL_TO_COUNT = Refuse(
     400,
     "invalid_value",
-    'model is missing; the name of the model whose tokens are to be counted is needed, such as "claude-sonnet-4-5".',
+    'model is missing; the name of the model whose tokens are to be counted is needed, such as "claude-sonnet-5".',
     param="model",
 )
 _OFF = Refuse(

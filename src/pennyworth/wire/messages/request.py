@@ -31,7 +31,7 @@ def read_request(
     tree = json_tree.parse(body, max_depth)
     fields = tree.fields
     refuse_forbidden(fields)
-    model = model_in(fields, "claude-sonnet-4-5")
+    model = model_in(fields, "claude-sonnet-5")
     messages_in(fields)
     _check_cap(fields.get("max_tokens"))
     metadata = fields.get("metadata")
