@@ -20,7 +20,7 @@ import msgspec
 from pennyworth.request import Dialect
 
 
-class Node(msgspec.Struct, frozen=True, kw_only=True):
+class Node(msgspec.Struct, frozen=True, kw_only=True, gc=False):  # made of JSON, so never part of a circle
     at: str = ""
     extra: Mapping[str, Any] = {}
     spelled: tuple[str, ...] = ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import TypeVar
 
 import msgspec
@@ -17,22 +18,23 @@ _ORDER: Mapping[type, int] = {Thinking: 0, ToolCall: 2}
 
 def gathered(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     """The assistant's turns in a row as one: where a turn came in items, or its calls must stand in one message."""
-    out: list[Turn] = []
-    for turn in turns:
-        if out and out[-1].role == turn.role == "assistant":
-            before = out.pop()
-            turn = msgspec.structs.replace(before, parts=(*before.parts, *turn.parts))
-        out.append(turn)
-    return tuple(out)
+    return _as_one(turns, lambda turn: turn.role == "assistant")
 
 
 def with_results_together(turns: Iterable[Turn]) -> tuple[Turn, ...]:
     """Turns in a row that are tool results and nothing else, as one: Anthropic wants all of them in the next turn."""
+    return _as_one(turns, _only_results)
+
+
+def _as_one(turns: Iterable[Turn], belongs: Callable[[Turn], bool]) -> tuple[Turn, ...]:
+    """Turns in a row that belong together as one, the first of them with the parts of all."""
     out: list[Turn] = []
-    for turn in turns:
-        if _only_results(turn) and out and _only_results(out[-1]):
-            turn = msgspec.structs.replace(out[-1], parts=(*out.pop().parts, *turn.parts))
-        out.append(turn)
+    for together, run in groupby(turns, belongs):
+        first, *others = run
+        if together and others:
+            parts = tuple([part for turn in (first, *others) for part in turn.parts])
+            first, others = msgspec.structs.replace(first, parts=parts), []
+        out += (first, *others)
     return tuple(out)
 
 
