@@ -13,6 +13,7 @@ import msgspec
 
 from pennyworth.errors import RequestError
 from pennyworth.request import Dialect, Request
+from pennyworth.wire.bulk import MOST_TOLD, is_bulky
 from pennyworth.wire.chat.prompts import fields_of
 from pennyworth.wire.losses import Losses
 from pennyworth.wire.members import NUMBER
@@ -67,6 +68,8 @@ def plain_form(request: Request) -> Mapping[str, Any] | None:
         return None
     if dialect == "responses" and fields.get("store") is not False:
         return None  # it is to be found again at the provider, which no other dialect asks for
+    if is_bulky(request, MOST_TOLD):
+        return None
     speaker = SPEAKERS[dialect]
     try:
         return _plain(portable(speaker.prompt_of(fields), _SILENT[dialect], Losses("chat", (), {}), nulls=False))

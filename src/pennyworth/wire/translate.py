@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from pennyworth.canonical import Lexeme, lexeme_of
+from pennyworth.errors import RequestError
 from pennyworth.request import Dialect, Request
 from pennyworth.wire import loose
+from pennyworth.wire.bulk import MOST_SAID, is_bulky
 from pennyworth.wire.dialects import CODECS
-from pennyworth.wire.losses import CannotSayError, Losses
+from pennyworth.wire.losses import NAMES, CannotSayError, Losses
 from pennyworth.wire.neutral.problems import problem_of
 from pennyworth.wire.neutral.turns import check_last
 from pennyworth.wire.plain import plain_form
@@ -58,6 +60,8 @@ def request_into(request: Request, into: Dialect, drop: Collection[str] = ()) ->
     Raises:
         RequestError: 400, a field that cannot be carried; ``param`` names it.
     """
+    if is_bulky(request, MOST_SAID):
+        raise _too_much(into)
     origin, target = SPEAKERS[request.dialect], SPEAKERS[into]
     losses = Losses(into, drop, origin.FIELDS)
     same = SAME.get((request.dialect, into), ())
@@ -108,6 +112,15 @@ def error_as(raw: bytes, status: int, into: Dialect) -> bytes:
         text = raw[:_LONGEST].decode("utf-8", "replace").strip()
         return CODECS[into].problem(status, text or f"The provider answered with status {status} and no message.")
     return CODECS[into].problem(status, problem.message, code=problem.code or "", param=problem.param)
+
+
+def _too_much(into: Dialect) -> RequestError:
+    return RequestError(
+        f"A body of more than {MOST_SAID:,} members is not said in {NAMES[into]}, which is what this model's provider "
+        "speaks: it would hold up everybody else. Shorten the conversation, or choose a model whose provider speaks "
+        "your dialect.",
+        code="cannot_translate",
+    )
 
 
 _LONGEST = 2_000
