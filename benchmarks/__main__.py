@@ -17,7 +17,20 @@ from typing import Any
 import msgspec
 from rich.console import Console
 
-from benchmarks import budgets, doors, embeddings, gateway, hits, keys, machine, memory, outage, overload, streams
+from benchmarks import (
+    budgets,
+    dialects,
+    doors,
+    embeddings,
+    gateway,
+    hits,
+    keys,
+    machine,
+    memory,
+    outage,
+    overload,
+    streams,
+)
 from benchmarks.sheet import Sheet
 
 _HERE = Path(__file__).parents[1]
@@ -47,6 +60,11 @@ BENCHES: Mapping[str, Measured | Printed] = MappingProxyType(
             "a request at the gateway, beside the floor: hits, pass-through, streams",
             gateway.run,
             lambda: gateway.run(rounds=1, seconds=0.5),
+        ),
+        "dialects": Measured(
+            "a request at the gateway in every dialect, and from one into another",
+            dialects.run,
+            lambda: dialects.run(rounds=1, seconds=0.5),
         ),
         "hits": Measured(
             "an exact hit with 10³, 10⁵ and 10⁶ answers kept",

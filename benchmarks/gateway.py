@@ -107,11 +107,19 @@ def run(
     seconds: float = 3.0,
     callers: tuple[int, ...] = (1, JUDGED_AT),
     targets: tuple[Target, ...] = TARGETS,
+    name: str = "gateway",
+    title: str = "A request at the gateway",
+    its: str = "",
+    more: str = "",
 ) -> Sheet:
-    """The bench."""
+    """The bench. ``its``: lines in the table of the constant provider. ``more``: tables of the configuration; ``{port}`` is
+    that provider's."""
     machine.needs_proc()
     with bench() as programs, ExitStack() as opened:
-        gateway = opened.enter_context(programs.gateway(programs.config(programs.folder / "state")))
+        tables = more.format(port=programs.upstream.port)
+        gateway = opened.enter_context(
+            programs.gateway(programs.config(programs.folder / "state", its=its, more=tables))
+        )
         floors = {target.name: programs.floor(target.floor) for target in targets if target.is_floor}
         asking = programs.callers()
         readings: dict[tuple[str, int], list[Reading]] = {}
@@ -122,8 +130,8 @@ def run(
                 readings.setdefault((target.name, count), []).append(reading)
     rows = [_row(target, count, readings) for count in callers for target in targets]
     return Sheet(
-        name="gateway",
-        title="A request at the gateway: CPU µs, medians over rounds",
+        name=name,
+        title=f"{title}: CPU µs, medians over rounds",
         method=f"{rounds} rounds of {seconds:g} s a target, one worker, client key, limits, ledger and metrics on; "
         "constant upstream and callers in processes of their own.",
         rows=rows,

@@ -18,7 +18,10 @@ from collections.abc import Iterator
 import msgspec
 import uvloop
 
+from benchmarks import wordings
 from benchmarks.questions import body
+from benchmarks.wordings import WORDINGS
+from pennyworth.request import Dialect
 
 CLIENT_KEY = "sk-bench-0a1b2c3d4e5f60718293a4b5c6d7e8f90"
 _STRIDE = 7_919
@@ -41,6 +44,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         streams: share of the requests that ask for a stream; ``paced``: for one that comes event by event.
         leaves: share of the streams that the caller leaves after their first bytes.
         mark: what must stand in each reply's head, such as ``; hit``.
+        dialect: which dialect they speak. ``model``: whose, where not the dialect's own. ``items``: in each request.
     """
 
     port: int
@@ -57,6 +61,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     paced: bool = False
     leaves: float = 0.0
     mark: str = ""
+    dialect: Dialect = "chat"
+    model: str = ""
+    items: int = 1
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,14 +99,22 @@ def asks(job: Job) -> Iterator[Ask]:
             question = f"{job.salt}-{job.fresh}-new-{asked}"
         stream = streaming.next()
         trace = f"{job.fresh}{job.skip}-{asked}" if job.traced else ""
-        content = body(question, stream=stream, paced=job.paced and stream, trace=trace)
-        yield Ask(wire(content), stream, stream and leaving.next())
+        yield Ask(_written(job, question, stream, trace), stream, stream and leaving.next())
 
 
-def wire(content: bytes) -> bytes:
+def _written(job: Job, question: str, stream: bool, trace: str) -> bytes:
+    if job.dialect == "chat" and not job.model:
+        return wire(body(question, stream=stream, paced=job.paced and stream, trace=trace))
+    said = wordings.body(job.dialect, question, model=job.model, stream=stream, items=job.items)
+    return wire(said, WORDINGS[job.dialect].path)
+
+
+def wire(content: bytes, path: str = WORDINGS["chat"].path) -> bytes:
+    """The bytes of a request; ``path``: under ``/v1``."""
     return (
-        b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b" % (CLIENT_KEY.encode(), len(content), content)
+        b"POST /v1%b HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        b"Authorization: Bearer %b\r\nContent-Length: %d\r\n\r\n%b"
+        % (path.encode(), CLIENT_KEY.encode(), len(content), content)
     )
 
 
@@ -123,6 +138,7 @@ class Crowd:
 
     def __init__(self, job: Job) -> None:
         self.mark = job.mark.encode()
+        self.endings = (WORDINGS[job.dialect].ends, WORDINGS[job.dialect].stream_ends)
         self.asks = asks(job)
         self.took_s = array("d")
         self.bad = 0
@@ -201,7 +217,7 @@ class Caller(asyncio.Protocol):
             self._hang_up(again=True)
         elif _is_whole(got):
             self._crowd.took_s.append(time.perf_counter() - self._began)
-            if not _is_good(got, ask.stream, self._crowd.mark):
+            if not _is_good(got, self._crowd.endings[ask.stream], self._crowd.mark):
                 self._crowd.blame(got)
             self._next()
 
@@ -237,9 +253,8 @@ def _is_whole(got: bytes) -> bool:
     return len(got) >= end + 4 + int(got[at + 16 : got.find(b"\r\n", at, end + 2)])
 
 
-def _is_good(got: bytes, stream: bool, mark: bytes) -> bool:
+def _is_good(got: bytes, ending: bytes, mark: bytes) -> bool:
     end = got.find(b"\r\n\r\n")
-    ending = b"data: [DONE]\n\n" if stream else b'"finish_reason":"stop"'
     return got.startswith(b"HTTP/1.1 200 ") and got.find(ending, end) > 0 and (not mark or got.find(mark, 0, end) > 0)
 
 

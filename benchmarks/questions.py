@@ -11,7 +11,8 @@ MODEL = "gpt-4o-mini"
 PACED = b"piece by piece"
 """Where these words stand in a body, the upstream streams its events one by one, not all at once."""
 
-_FILLER = b"You are a helpful assistant for an online shop. " * 8
+SYSTEM = "You are a helpful assistant for an online shop. " * 8
+_FILLER = SYSTEM.encode()
 _HEAD = (
     b'{"model":"' + MODEL.encode() + b'","messages":[{"role":"system","content":"'
     b"%b" + _FILLER + b'"},{"role":"user","content":"Question %b: what is the return policy?"}],'

@@ -3,7 +3,8 @@
     .venv/bin/python -m benchmarks.upstream
 
 It prints its port, and serves any path: JSON of one choice, or a stream of 23 events and ``[DONE]`` when the body asks
-for one, written at once or, where the body holds ``questions.PACED``, one a millisecond. ``GET /count``: how many it gave.
+for one, written at once or, where the body holds ``questions.PACED``, one a millisecond. A path that ends as one of another
+dialect does is answered in that. ``GET /count``: how many it gave.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any
 import msgspec
 import uvloop
 
+from benchmarks import wordings
 from benchmarks.questions import MODEL, PACED
+from benchmarks.wordings import PIECES, TEXT
 
-WORDS = 20
 PACE_S = 0.001
 
 _USAGE = {"prompt_tokens": 120, "completion_tokens": 40, "total_tokens": 160}
@@ -26,7 +28,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 def completion() -> bytes:
-    message = {"role": "assistant", "content": "The quick brown fox jumps over the lazy dog. " * 4, "refusal": None}
+    message = {"role": "assistant", "content": TEXT, "refusal": None}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     return msgspec.json.encode({**_FRAME, "object": "chat.completion", "choices": [choice], "usage": _USAGE})
 
@@ -34,7 +36,7 @@ def completion() -> bytes:
 def events() -> list[bytes]:
     """The stream: role, twenty words, the end, the usage; then ``[DONE]``."""
     deltas: list[tuple[dict[str, str], str | None]] = [({"role": "assistant", "content": ""}, None)]
-    deltas += [({"content": f"word{place} "}, None) for place in range(WORDS)]
+    deltas += [({"content": word}, None) for word in PIECES]
     deltas += [({}, "stop")]
     choices = [[{"index": 0, "delta": delta, "finish_reason": end}] for delta, end in deltas]
     frame = {**_FRAME, "object": "chat.completion.chunk"}
@@ -56,6 +58,17 @@ def error(status: int, message: str, headers: bytes = b"") -> bytes:
 _JSON = http(completion())
 _CHUNKS = [b"%x\r\n%b\r\n" % (len(event), event) for event in events()]
 _STREAM = STREAM_HEAD + b"".join(_CHUNKS) + LAST_CHUNK
+
+
+def _streamed(events: list[bytes]) -> bytes:
+    return STREAM_HEAD + b"".join([b"%x\r\n%b\r\n" % (len(event), event) for event in events]) + LAST_CHUNK
+
+
+_OTHERS = {
+    b"messages": (http(wordings.message()), _streamed(wordings.message_events())),
+    b"responses": (http(wordings.response()), _streamed(wordings.responded())),
+}
+_VECTORS = {count: http(wordings.vectors(count)) for count in (1, 32)}
 
 
 class Tally:
@@ -91,7 +104,12 @@ class Constant(asyncio.Protocol):
             self._transport.write(http(b"%d" % self._tally.given))
             return
         self._tally.given += 1
-        if b'"stream":true' not in body:
+        path = head[: head.find(b" HTTP/")].rpartition(b"/")[2]
+        if path == b"embeddings":
+            self._transport.write(_VECTORS[body.count(b"Question ")])
+        elif (other := _OTHERS.get(path)) is not None:
+            self._transport.write(other[b'"stream":true' in body])
+        elif b'"stream":true' not in body:
             self._transport.write(_JSON)
         elif PACED not in body:
             self._transport.write(_STREAM)
