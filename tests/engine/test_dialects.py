@@ -168,6 +168,24 @@ async def test_a_stream_is_said_in_the_callers_dialect_while_it_passes(house: Ma
     assert (usage.input, usage.output) == (9, 2)
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_the_receipt_of_a_stream_does_not_hang_on_how_it_was_cut(house: MakeHouse, at_once: bool):
+    """What has no words is left out of a stream, so it was given, whenever that is known."""
+    start, *rest = message_events("Paris.")
+    searched = {"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}}
+    opened = {"type": "content_block_start", "index": 0, "content_block": searched}
+    closed = {"type": "content_block_stop", "index": 0}
+    events = [start, *[b"event: %b\n" % one["type"].encode() + event(one) for one in (opened, closed)]]
+    events += [one.replace(b'"index": 0', b'"index": 1').replace(b'"index":0', b'"index":1') for one in rest]
+    chunks = [b"".join(events)] if at_once else events
+    h = await house([stream(chunks)], providers=(provider("anthropic", "messages"),))
+    heard = await ask(h, "chat", CHAT | {"stream": True})
+    assert heard.status == 200
+    assert text_of(heard, "chat") == "Paris."
+    receipt = h.last()
+    assert (receipt.status, receipt.served) == (200, "upstream")
+
+
 async def test_callers_of_several_dialects_share_one_call_under_way(house: MakeHouse):
     more = asyncio.Event()
     events = message_events("Par", "is.")

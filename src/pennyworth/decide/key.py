@@ -104,7 +104,7 @@ class Keyring:
         """
         if request.unkeyed:
             return None
-        vary = _vary(request) if question.form == NEUTRAL else request.vary
+        vary = _vary(request) if request.vary and question.form == NEUTRAL else request.vary
         head = (VERSION, question.form, request.model, target.name, target.revision, epoch, route, vary)
         fields, seal = question.normal, self._scope(request.caller.scope)
         left_out = _LEFT_OUT_OF.get(question.form, _LEFT_OUT)

@@ -36,16 +36,22 @@ def gives(p: Passage, flight: Flight, outcome: Outcome) -> bool:
     """There is a reply that can be given to this caller: one that came, and that his dialect has words for."""
     if not trouble.gives(outcome):
         return False
-    return outcome.dialect == p.request.dialect or (flight.fed and p.request.stream) or _said(p, outcome) is not None
+    return outcome.dialect == p.request.dialect or _streams(p, flight, outcome) or _said(p, outcome) is not None
 
 
-def status_for(p: Passage, flight: Flight, outcome: Outcome) -> int:
-    """``flight``'s own reader who waits for a whole reply has been given nothing before its end."""
+def _streams(p: Passage, flight: Flight, outcome: Outcome) -> bool:
+    """It is given piece by piece, and what has no words is left out on the way."""
+    return p.request.stream and (flight.fed or outcome.streamed)
+
+
+def status_for(p: Passage, flight: Flight, outcome: Outcome, *, gives: bool) -> int:
+    """``gives``: what the function of this name says. A reader who waits for a whole reply has been given nothing before
+    its end."""
     if flight.status:  # passed through, and given already
         return flight.status
     if flight.fed and p.request.stream:
         return 200
-    if gives(p, flight, outcome):
+    if gives:
         return outcome.status
     return 502 if trouble.gives(outcome) else trouble.status_of(outcome)
 

@@ -141,7 +141,7 @@ class Pilot:
         p.answering = sent.target
         ending: Ending = "caller_left" if p.left else outcome.ending
         gave = not p.left and gives(p, flight, outcome)
-        status = 499 if p.left else status_for(p, flight, outcome)
+        status = 499 if p.left else status_for(p, flight, outcome, gives=gave)
         self._books.settle(p, served=sent.served if gave else "none", ending=ending, status=status, usage=sent.usage)
         if gave and outcome.streamed and not flight.fed and outcome.ending == "error":
             _give_as_it_came(flight, outcome)

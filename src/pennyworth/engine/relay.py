@@ -137,8 +137,9 @@ class Relay:
         """A leader was settled by its flight; whoever shared the call pays nothing."""
         self._p.answering = flight.target or self._p.target
         if self._p.receipt is None:
-            served: Served = "coalesced" if gives(self._p, flight, outcome) else "none"
-            status = status_for(self._p, flight, outcome)
+            gave = gives(self._p, flight, outcome)
+            served: Served = "coalesced" if gave else "none"
+            status = status_for(self._p, flight, outcome, gives=gave)
             self._books.settle(self._p, served=served, ending=outcome.ending, status=status, usage=flight.usage)
 
     def _last(self, flight: Flight) -> bytes:
