@@ -1,8 +1,8 @@
 """Callers who hold one stream each, from several addresses of this machine, since one has only so many ports.
 
-    .venv/bin/python -m benchmarks.held_callers PORT STREAMS
+    .venv/bin/python -m benchmarks.held_callers PORT STREAMS DIALECT
 
-It prints one line of JSON when every stream has begun, and one when every stream has ended.
+Whatever they speak, they ask for a model of the provider who speaks chat completions. It prints one line of JSON when every stream has begun, and one when every stream has ended.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ import time
 import msgspec
 import uvloop
 
+from benchmarks import wordings
 from benchmarks.load import wire
-from benchmarks.questions import body
+from benchmarks.questions import MODEL
+from benchmarks.wordings import WORDINGS
+from pennyworth.request import Dialect
 
 _ADDRESSES = [f"127.0.0.{last}" for last in range(2, 10)]
 _AT_ONCE = 100
@@ -24,7 +27,7 @@ _PATIENCE_S = 300.0
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """``begun``: their first word has come. ``ended``: whole, up to ``[DONE]``. ``dropped``: closed or refused."""
+    """``begun``: their first word has come. ``ended``: whole, up to their last event. ``dropped``: closed or refused."""
 
     begun: int
     ended: int
@@ -34,8 +37,10 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Holders:
-    def __init__(self, asking: str) -> None:
+    def __init__(self, asking: str, dialect: Dialect) -> None:
         self.asking = asking
+        self.dialect = dialect
+        self.end = WORDINGS[dialect].stream_ends
         self.begun = 0
         self.ended = 0
         self.dropped = 0
@@ -60,14 +65,17 @@ class Holder(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._transport = transport
-        transport.write(wire(body(f"{self._everybody.asking} {self._number}", stream=True)))
+        everybody = self._everybody
+        asked = f"{everybody.asking} {self._number}"
+        said = wordings.body(everybody.dialect, asked, model=MODEL, stream=True)
+        transport.write(wire(said, WORDINGS[everybody.dialect].path))
 
     def data_received(self, data: bytes) -> None:
         self._tail = (self._tail + data)[-600:]
         if not self._begun and b"word0" in self._tail:
             self._begun = True
             self._everybody.begun += 1
-        elif not self._ended and b"data: [DONE]" in self._tail:
+        elif not self._ended and self._everybody.end in self._tail:
             self._ended = True
             self._everybody.ended += 1
             self._transport.close()
@@ -80,10 +88,10 @@ class Holder(asyncio.Protocol):
         self._everybody.moved.set()
 
 
-async def _main(port: int, streams: int) -> None:
+async def _main(port: int, streams: int, dialect: Dialect) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    everybody, loop = Holders(f"{streams} at once"), asyncio.get_running_loop()
+    everybody, loop = Holders(f"{streams} at once", dialect), asyncio.get_running_loop()
     for number in range(streams):
         source = (_ADDRESSES[number % len(_ADDRESSES)], 0)
         await loop.create_connection(
@@ -108,4 +116,4 @@ async def _until(everybody: Holders, come: object) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(_main(int(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(_main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 Every stream has a question of its own and gets a word every five seconds. A process may have 20,000 files open here, and a
 stream takes two, so the gateway runs two workers; callers come from eight addresses, since each has only so many ports.
+The provider speaks chat completions; where callers speak messages, each stream is translated as it passes.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import statistics
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
+from subprocess import Popen
 from typing import IO
 
 import msgspec
@@ -19,6 +22,7 @@ from benchmarks import machine
 from benchmarks.held_callers import Told
 from benchmarks.programs import Served, bench
 from benchmarks.sheet import Cell, Sheet
+from pennyworth.request import Dialect
 
 REQUIRED_KB = 60.0
 AIM_KB = 40.0
@@ -32,6 +36,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen while so many streams were open."""
 
     streams: int
+    dialect: Dialect
     opened: Told
     ended: Told
     rss_before_mb: float
@@ -45,7 +50,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
         return (self.rss_mb - self.rss_before_mb) * 1000 / self.streams
 
 
-def held(streams: int, seconds: float) -> Held:
+def held(streams: int, seconds: float, dialect: Dialect = "chat") -> Held:
     """Opens them, holds them so long, lets them end."""
     with bench() as programs:
         provider = programs.listening(sys.executable, "-m", "benchmarks.held_provider")
@@ -58,14 +63,27 @@ def held(streams: int, seconds: float) -> Held:
             more="[limits]\nmax_in_flight = 20000",
         )
         with programs.gateway(config) as gateway:
-            _hold(programs.start, gateway, provider, admin, 100, 0.0)  # what is made once is no stream's
-            return _hold(programs.start, gateway, provider, admin, streams, seconds)
+            place = _Place(programs.start, gateway, provider, admin, dialect)
+            _hold(place, 100, 0.0)  # what is made once is no stream's
+            return _hold(place, streams, seconds)
 
 
-def _hold(start: object, gateway: Served, provider: Served, admin: int, streams: int, seconds: float) -> Held:
+class _Place(msgspec.Struct, frozen=True):
+    """Where streams are held, by callers of this dialect."""
+
+    start: Callable[..., Popen[bytes]]
+    gateway: Served
+    provider: Served
+    admin: int
+    dialect: Dialect
+
+
+def _hold(place: _Place, streams: int, seconds: float) -> Held:
+    gateway, admin = place.gateway, place.admin
     time.sleep(_SETTLED_S)
     before = machine.resident_mb(gateway.pid)
-    callers = start(sys.executable, "-m", "benchmarks.held_callers", str(gateway.port), str(streams))  # type: ignore[operator]
+    asking = ("-m", "benchmarks.held_callers", str(gateway.port), str(streams), place.dialect)
+    callers = place.start(sys.executable, *asking)
     opened = _told(callers.stdout)
     began, spent = time.perf_counter(), machine.spent(gateway.pid)
     waits = [_admin_ms(admin)]
@@ -75,12 +93,13 @@ def _hold(start: object, gateway: Served, provider: Served, admin: int, streams:
     lasted = time.perf_counter() - began
     cpu = machine.spent(gateway.pid).total_s - spent.total_s
     during = machine.resident_mb(gateway.pid)
-    urllib.request.urlopen(f"http://127.0.0.1:{provider.port}/finish").read()
+    urllib.request.urlopen(f"http://127.0.0.1:{place.provider.port}/finish").read()
     ended = _told(callers.stdout)
     callers.wait(60)
     time.sleep(_SETTLED_S)
     return Held(
         streams=streams,
+        dialect=place.dialect,
         opened=opened,
         ended=ended,
         rss_before_mb=before,
@@ -95,6 +114,7 @@ def run(*, counts: tuple[int, ...] = (1_000, 10_000), seconds: float = 30.0) -> 
     """The bench."""
     machine.needs_proc()
     found = [held(count, seconds) for count in counts]
+    found.append(held(counts[-1], seconds, "messages"))
     dropped = " ".join(one.ended.first_bad[:200] for one in found if one.ended.dropped)
     return Sheet(
         name="streams",
@@ -112,6 +132,7 @@ def run(*, counts: tuple[int, ...] = (1_000, 10_000), seconds: float = 30.0) -> 
 def _row(one: Held) -> dict[str, Cell]:
     return {
         "streams": f"{one.streams:,}",
+        "callers speak": one.dialect,
         "KB each": one.kb_each,
         "RSS MB before": one.rss_before_mb,
         "open": one.rss_mb,

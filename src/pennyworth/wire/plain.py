@@ -84,9 +84,10 @@ class _NotPlainError(ValueError):
 def _is_plain(fields: Mapping[str, Any]) -> bool:
     """Whether a body of chat completions is its own plain form, as nearly all are that have one."""
     for name, value in fields.items():
-        check = _CHECKS.get(name)
-        if check is None or not check(value):
-            return False
+        if value.__class__ is not _TYPES.get(name):
+            check = _CHECKS.get(name)
+            if check is None or not check(value):
+                return False
     return True
 
 
@@ -124,16 +125,14 @@ def _is_a_share(value: Any) -> bool:
     return value.__class__ in NUMBER and 0 <= value <= 1
 
 
+_TYPES: Mapping[str, type] = {"max_tokens": int, "model": str, "stream": bool, "stream_options": dict, "user": str}
+"""Fields of which any value of the type will do."""
+
 _CHECKS: Mapping[str, Callable[[Any], bool]] = {
-    "max_tokens": lambda value: value.__class__ is int,
     "messages": _are_plain,
-    "model": lambda value: value.__class__ is str,
-    "stream": lambda value: value.__class__ is bool,
-    "stream_options": lambda value: value.__class__ is dict,
     "temperature": _is_a_share,
     "tools": _are_plain_tools,
     "top_p": _is_a_share,
-    "user": lambda value: value.__class__ is str,
     **dict.fromkeys(LABELS, lambda value: True),
 }
 
