@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from benchmarks import gateway
-from benchmarks.gateway import JUDGED_AT, TARGETS, Floor, Target
+from benchmarks.gateway import JUDGED_AT, TARGETS, Floor, Setting, Target
 from benchmarks.load import Job
 from benchmarks.questions import MODEL
 from benchmarks.sheet import Sheet
@@ -56,15 +56,15 @@ def _target(name: str, floor: Floor, job: Job) -> Target:
     return Target(name=name, floor=floor, job=job, fills=floor == "hit")
 
 
-def run(*, rounds: int = 3, seconds: float = 2.0) -> Sheet:
+SETTING = Setting(
+    name="dialects",
+    title="A request in each dialect",
+    targets=tuple(targets()),
+    its=_OPENAI,
+    more=_ANTHROPIC,
+)
+
+
+def run(*, rounds: int = 3, seconds: float = 2.0, setting: Setting = SETTING) -> Sheet:
     """The bench."""
-    return gateway.run(
-        rounds=rounds,
-        seconds=seconds,
-        callers=(JUDGED_AT,),
-        targets=tuple(sorted(targets(), key=lambda target: not target.is_floor)),
-        name="dialects",
-        title="A request in each dialect",
-        its=_OPENAI,
-        more=_ANTHROPIC,
-    )
+    return gateway.run(rounds=rounds, seconds=seconds, callers=(JUDGED_AT,), setting=setting)

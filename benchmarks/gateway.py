@@ -88,6 +88,20 @@ TARGETS = (
 )
 
 
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked, and of what gateway.
+
+    Attributes:
+        its, more: lines in its constant provider's table, and tables, of TOML; ``{port}`` is that provider's.
+    """
+
+    name: str = "gateway"
+    title: str = "A request at the gateway"
+    targets: tuple[Target, ...] = TARGETS
+    its: str = ""
+    more: str = ""
+
+
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """One target in one round. ``behind_us``: the part of ``cpu_us`` that is not the request thread's."""
 
@@ -106,20 +120,15 @@ def run(
     rounds: int = 5,
     seconds: float = 3.0,
     callers: tuple[int, ...] = (1, JUDGED_AT),
-    targets: tuple[Target, ...] = TARGETS,
-    name: str = "gateway",
-    title: str = "A request at the gateway",
-    its: str = "",
-    more: str = "",
+    setting: Setting = Setting(),  # noqa: B008  frozen
 ) -> Sheet:
-    """The bench. ``its``: lines in the table of the constant provider. ``more``: tables of the configuration; ``{port}`` is
-    that provider's."""
+    """The bench."""
+    targets = setting.targets
     machine.needs_proc()
     with bench() as programs, ExitStack() as opened:
-        tables = more.format(port=programs.upstream.port)
-        gateway = opened.enter_context(
-            programs.gateway(programs.config(programs.folder / "state", its=its, more=tables))
-        )
+        more = setting.more.format(port=programs.upstream.port)
+        config = programs.config(programs.folder / "state", its=setting.its, more=more)
+        gateway = opened.enter_context(programs.gateway(config))
         floors = {target.name: programs.floor(target.floor) for target in targets if target.is_floor}
         asking = programs.callers()
         readings: dict[tuple[str, int], list[Reading]] = {}
@@ -130,8 +139,8 @@ def run(
                 readings.setdefault((target.name, count), []).append(reading)
     rows = [_row(target, count, readings) for count in callers for target in targets]
     return Sheet(
-        name=name,
-        title=f"{title}: CPU µs, medians over rounds",
+        name=setting.name,
+        title=f"{setting.title}: CPU µs, medians over rounds",
         method=f"{rounds} rounds of {seconds:g} s a target, one worker, client key, limits, ledger and metrics on; "
         "constant upstream and callers in processes of their own.",
         rows=rows,

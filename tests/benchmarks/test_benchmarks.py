@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from benchmarks.memory import Course, Mark
 from benchmarks.shape import shape
@@ -17,6 +18,7 @@ from rich.console import Console
 
 from benchmarks import (
     budgets,
+    dialects,
     doors,
     embeddings,
     fuzz,
@@ -44,10 +46,26 @@ def asked(*names: str) -> tuple[gateway.Target, ...]:
 
 def test_the_gateway_bench_asks_the_real_gateway_and_the_floor() -> None:
     targets = asked("floor hit", "exact hit, other bytes each time", "pass-through", "stream relayed, event by event")
-    sheet = gateway.run(rounds=1, seconds=0.1, callers=(2,), targets=targets)
+    sheet = gateway.run(rounds=1, seconds=0.1, callers=(2,), setting=gateway.Setting(targets=targets))
     assert [row["request"] for row in sheet.rows] == [target.name for target in targets]
     assert all(row["bad"] == 0 for row in sheet.rows), sheet.notes
     assert all(row["requests/s"] and row["RSS MB"] for row in sheet.rows)
+
+
+def test_every_dialect_is_asked_in_its_own_words_and_answered_in_them() -> None:
+    names = (
+        "messages: stream",
+        "chat to messages: pass-through",
+        "messages to chat: replayed",
+        "responses to messages: stream",
+        "responses: hit",
+        "embeddings, 32 texts: hit",
+    )
+    targets = tuple(target for target in dialects.SETTING.targets if target.name in names)
+    assert len(targets) == len(names)
+    sheet = dialects.run(rounds=1, seconds=0.05, setting=msgspec.structs.replace(dialects.SETTING, targets=targets))
+    assert [row["bad"] for row in sheet.rows] == [0] * len(names), sheet.notes
+    assert all(row["requests/s"] for row in sheet.rows)
 
 
 def test_every_door_in_process_gives_hits() -> None:
@@ -69,9 +87,10 @@ def test_batches_are_measured_live_kept_and_put_together() -> None:
 
 
 def test_open_streams_are_held_and_none_is_dropped() -> None:
-    (row,) = streams.run(counts=(150,), seconds=0.5).rows
-    assert (row["whole"], row["dropped"]) == (150, 0)
-    assert row["KB each"] is not None
+    rows = streams.run(counts=(150,), seconds=0.5).rows
+    assert [row["callers speak"] for row in rows] == ["chat", "messages"]
+    assert [(row["whole"], row["dropped"]) for row in rows] == [(150, 0)] * 2
+    assert all(row["KB each"] is not None for row in rows)
 
 
 def test_an_overload_is_sent_away_with_a_word_on_when_to_come_back() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -15,6 +17,7 @@ from pennyworth.request import Caller, Dialect
 from pennyworth.secret import Secret
 from pennyworth.testing.scripted import chat_events, chat_json, error_json, event, fail, reply, stream
 from pennyworth.wire.dialects import CODECS
+from pennyworth.wire.translate import reply_as_json
 from tests.engine.conftest import ONCE, Heard, House, MakeHouse, hear
 
 TURNS = [{"role": "user", "content": "What is the capital of France?"}]
@@ -166,6 +169,26 @@ async def test_a_stream_is_said_in_the_callers_dialect_while_it_passes(house: Ma
     usage = h.last().usage
     assert usage is not None
     assert (usage.input, usage.output) == (9, 2)
+
+
+async def test_a_long_answer_is_translated_once_each_time_it_is_given(house: MakeHouse):
+    """Too long to be remembered in another dialect, and not free: a megabyte of events takes ten milliseconds."""
+    long = message("word " * 200_000)
+    h = await house([reply(json=long)], providers=(provider("anthropic", "messages"),))
+    await ask(h, "messages", MESSAGES)
+    made: list[str] = []
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code is reply_as_json.__code__:
+            made.append(frame.f_code.co_name)
+
+    sys.setprofile(look)
+    try:
+        heard = await ask(h, "chat", CHAT)
+    finally:
+        sys.setprofile(None)
+    assert heard.headers["cache-status"].startswith("pennyworth; hit")
+    assert made == ["reply_as_json"]
 
 
 @pytest.mark.parametrize("at_once", [True, False])

@@ -8,7 +8,7 @@ from pennyworth.engine.batch import Batch
 from pennyworth.engine.purse import Hold, Purse
 from pennyworth.engine.terms import Terms
 from pennyworth.engine.triage import Case
-from pennyworth.outcome import AttemptNote, Kept, Outcome, Receipt
+from pennyworth.outcome import Answer, AttemptNote, Kept, Outcome, Receipt
 from pennyworth.plan import Target
 from pennyworth.request import Key, Request
 from pennyworth.view import View
@@ -20,7 +20,7 @@ class Passage:
     Attributes:
         terms: those it began with: its prices and lifetimes.
         exact: the key of its very wording; ``name``, how people write it. ``under``: the key its answer is kept under.
-        said: a reply in the words of its caller, ``None`` where there are none.
+        said: a reply or a kept answer in the words of its caller, ``None`` where there are none.
         stale: an expired answer that may stand in for a failing provider.
         attempts: the calls made for it. ``notes``: what of ours failed meanwhile.
         batch: the items of a request for vectors, of which each is kept by itself.
@@ -95,7 +95,7 @@ class Passage:
         self.waited = False
         self.repeats_sample = False
         self.stale: Kept | None = None
-        self.said: tuple[Outcome, bytes | None] | None = None
+        self.said: tuple[Outcome | Answer, bytes | None] | None = None
         self.attempts: list[AttemptNote] = []
         self.notes: list[str] = []
         self.first_byte_ms = 0.0
