@@ -38,6 +38,18 @@ async def test_what_was_put_before_closing_is_there_after_opening(tmp_path):
     await again.close()
 
 
+async def test_long_answers_that_wait_together_are_all_written_before_closing(tmp_path):
+    """More than one transaction may hold, and in fewer rows."""
+    store = SqliteStore(tmp_path / "cache.db", b"secret", 100, 10**8)
+    for number in range(12):
+        await store.put(kept(f"q{number}", raw=bytes([65 + number]) * 2**20))
+    await store.close()
+    again = SqliteStore(tmp_path / "cache.db", b"secret", 100, 10**8)
+    lost = [number for number in range(12) if await again.get(key_of(f"q{number}"), NOW_S) is None]
+    await again.close()
+    assert lost == []
+
+
 async def test_questions_that_are_asked_again_outlast_those_that_come_once(tmp_path):
     store = SqliteStore(tmp_path / "cache.db", b"secret", 100, 10**7)
     for number in range(60):

@@ -31,7 +31,8 @@ _GATHER_S = 0.4
 
 _TURN_S = 1.0
 _BATCH = 1024
-"""Rows a transaction; encoded, they are all in memory at once."""
+_BATCH_BYTES = 4 * 2**20
+"""Rows a transaction, and bytes of their answers; encoded, they are all in memory at once."""
 
 _MARKS = 8192
 _KILLS_NOTHING = Control()
@@ -131,9 +132,10 @@ class Writer(threading.Thread):
     def _write_backlog(self) -> None:
         """All that was put before. What comes meanwhile has the next turn, or batches would be small under load."""
         full = True
-        while full and (batch := self._backlog.batch(_BATCH)):
+        while full and (waiting := self._backlog.batch(_BATCH)):
+            batch = _first(waiting, _BATCH_BYTES)
             self._write(batch)
-            full = len(batch) == _BATCH
+            full = len(waiting) == _BATCH or len(batch) < len(waiting)
 
     def _write(self, batch: list[Kept]) -> None:
         sealed = self._seal.close(batch, self._salts(batch))
@@ -215,3 +217,13 @@ class Writer(threading.Thread):
         if swept:
             self._database.empty_log()  # it still holds the pages as they were
         return swept
+
+
+def _first(waiting: list[Kept], most: int) -> list[Kept]:
+    """As many as have no more bytes than that, but one at least."""
+    size = 0
+    for place, kept in enumerate(waiting):
+        size += len(kept.answer.raw)
+        if size > most and place:
+            return waiting[:place]
+    return waiting
