@@ -97,6 +97,8 @@ def told(raw: bytes, dialect: Dialect) -> dict[str, Any]:
     completion: Completion | None = SPEAKERS[dialect].completion_of(json.loads(raw))
     assert completion is not None
     tokens = completion.tokens
+    if tokens is not None and not (tokens.input or tokens.output):
+        tokens = None  # Messages has to say a number: nothing at all is how it says that nobody has counted
     parts = [part for answer in completion.answers for turn in answer.turns for part in turn.parts]
     return {
         "id": completion.id,
