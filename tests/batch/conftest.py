@@ -14,6 +14,8 @@ from pennyworth.config import load
 from pennyworth.sandbox import SandboxServer, Settings
 from pennyworth.state_dir import open_folder, open_ledger
 
+from .meddler import Meddler
+
 PROGRAM = str(Path(sys.executable).with_name("pennyworth"))
 ENV = {name: value for name, value in os.environ.items() if not name.startswith("PENNYWORTH_") and name != "COLUMNS"}
 PRICE = {"input": "0.37", "output": "1.13", "cached": "0.1"}
@@ -55,11 +57,12 @@ class Place:
     def __init__(self, folder, sandbox):
         self.folder = folder
         self.sandbox = sandbox
+        self.url = sandbox.base_url
         self.configure()
 
     def configure(self, more="", tail=""):
         """``more``: of the provider. ``tail``: other sections."""
-        (self.folder / "c.toml").write_text(CONFIG.format(url=self.sandbox.base_url, more=more) + tail)
+        (self.folder / "c.toml").write_text(CONFIG.format(url=self.url, more=more) + tail)
 
     def start(self, *argv, env=None):
         command = [PROGRAM, "batch", "in.jsonl", "out.jsonl", "--config", "c.toml", "--json", *map(str, argv)]
@@ -86,7 +89,8 @@ class Place:
 
     def recorded(self):
         part = self.folder / "out.jsonl.part"
-        return part.read_bytes().count(b"\n") if part.exists() else 0
+        lines = part.read_bytes().splitlines(keepends=True) if part.exists() else []
+        return sum(text.endswith(b"\n") and b'"kind":"direct"' not in text for text in lines)
 
     def card(self):
         path = self.folder / "out.jsonl.batch"
@@ -137,3 +141,12 @@ def place(sandbox, tmp_path, monkeypatch):
     sandbox.control.batches(Behaviour())
     monkeypatch.chdir(tmp_path)
     return Place(tmp_path, sandbox)
+
+
+@pytest.fixture
+def meddler(place):
+    """A man in the middle, whom the command asks from now on."""
+    with Meddler(place.sandbox.base_url) as between:
+        place.url = between.base_url
+        place.configure()
+        yield between

@@ -5,7 +5,7 @@ https://docs.anthropic.com/en/docs/build-with-claude/batch-processing
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
@@ -17,7 +17,8 @@ from pennyworth.engine.waiting import Said
 
 _DOOR = "/messages/batches"
 _PAGE = 100
-_CLOCKS_S = 60.0
+_CLOCKS_S = 3600.0
+"""By so much the provider's clock may be behind ours."""
 _STATUSES = {
     "invalid_request_error": 400,
     "authentication_error": 401,
@@ -96,14 +97,16 @@ class AnthropicBatches:
         body = b'{"requests":[' + b",".join(entries) + b"]}"
         return (await self._calls.ask("POST", _DOOR, _Id, body)).id
 
-    async def find(self, tag: str, lines: int, since_s: float) -> str | None:
+    async def find(self, tag: str, lines: int, since_s: float, others: Container[str]) -> str | None:
         after = ""
         while True:
             page = await self._calls.ask("GET", f"{_DOOR}?limit={_PAGE}{after}", _Page)
             for batch in page.data:
                 if batch.created_at.timestamp() < since_s - _CLOCKS_S:
                     return None
-                if batch.request_counts.total == lines and await self._is_ours(batch, tag):
+                if batch.id in others or batch.request_counts.total != lines:
+                    continue
+                if await self._is_ours(batch, tag):
                     return batch.id
             if not page.has_more or not page.last_id:
                 return None

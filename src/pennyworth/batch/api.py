@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from typing import NamedTuple, Protocol
 
 from pennyworth.engine.waiting import Said
@@ -36,7 +36,7 @@ class BatchApi(Protocol):
       ``RefusedError`` or ``LaterError``, nobody knows whether the batch is there: ``find`` is asked before it is
       submitted again.
     - ``find``: the provider's name of the batch that was handed in under a tag not before ``since_s``; ``None``: it has
-      none.
+      none. ``others``: the names of batches that are known to be others.
     - ``results``: of a batch that has ended, in any order. A request that is not among them was not answered.
     - All raise ``UpstreamError`` where the road fails, ``LaterError`` for what may pass, ``RefusedError`` for what will not.
     """
@@ -48,7 +48,7 @@ class BatchApi(Protocol):
 
     async def submit(self, tag: str, path: str, entries: Sequence[bytes]) -> str: ...
 
-    async def find(self, tag: str, lines: int, since_s: float) -> str | None: ...
+    async def find(self, tag: str, lines: int, since_s: float, others: Container[str]) -> str | None: ...
 
     async def look(self, batch_id: str) -> Progress: ...
 

@@ -42,7 +42,7 @@ class Calls:
             exchange.close()
         try:
             return msgspec.json.decode(content, type=answer)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise LaterError(
                 f"{self.provider.name} answered {path} with something that cannot be read: {error}."
             ) from None
@@ -96,7 +96,7 @@ def named(content: bytes, kind: type[T]) -> T | None:
     """A line of results, ``None`` if it is none."""
     try:
         return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from pennyworth.batch.errors import BatchError
+from pennyworth.batch.spool import Tally
 
 State = Literal["begun", "sent", "done", "dropped"]
 
@@ -57,13 +58,15 @@ class Lane(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """``id``: random, part of every Idempotency-Key. ``digest``: of the input. ``due_s``: when a deadline runs out."""
+    """``id``: random, part of every Idempotency-Key. ``digest``: of the input. ``due_s``: when a deadline runs out.
+    ``tally``: what it came to, once it is finished."""
 
     id: str
     source: str
     digest: str
     lines: int
     finished: bool = False
+    tally: Tally | None = None
     deadline_s: float = 0.0
     due_s: float = 0.0
     lanes: tuple[Lane, ...] = ()

@@ -21,6 +21,7 @@ async def ask_all(work: Work, desk: Desk, concurrency: int, *, retry_unknown: bo
                 work.answer(line.number, answers.of_problem(line))
             else:
                 again = _renew(work, line.number) if retry_unknown else None
+                work.spool.directly(line.number)
                 try:
                     work.answer(line.number, await desk.ask(line, work.spool.round(line.number), again))
                 except HaltedError:

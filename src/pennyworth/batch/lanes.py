@@ -55,7 +55,7 @@ class Lanes:
         self._work.spool.again(lost, anew=False)
         for lane in self.open:
             if lane.state == "begun":
-                await self._tide.until(lane.begun_s + self._tide.poll_s)
+                await self._tide.until(min(lane.begun_s, self._tide.now_s()) + self._tide.poll_s)
                 await self._hand_in(lane, perhaps_there=True)
 
     async def send(self, group: Group) -> None:
@@ -95,30 +95,37 @@ class Lanes:
         if progress.problem:
             self._tide.warn(f"{lane.provider}: {progress.problem}. Its lines are asked directly.")
         if progress.ended:
-            await self._land(lane, api)
+            await self._land(lane, api, progress.done)
             return 0
         if self._tide.is_late() and lane.number not in called_off:
-            await api.cancel(lane.id)
+            await self._call_off(lane, api)
             called_off.add(lane.number)
         return progress.done
 
+    async def _call_off(self, lane: Lane, api: BatchApi) -> None:
+        """One that is just ending cannot be called off any more, and is waited for."""
+        try:
+            await api.cancel(lane.id)
+        except RefusedError as error:
+            self._tide.warn(error.problem)
+
     async def _hand_in(self, lane: Lane, *, perhaps_there: bool) -> None:
-        """Until it is taken or refused, or the deadline is near and it is certain that it is not there."""
+        """Until it is taken or refused, or the deadline is near and it is certain that it is not there. Who may not look
+        for it stops here: nobody knows whether it was taken."""
         api = self._api(lane)
         if not any(True for _ in self._work.spool.lines_of(lane.number)):
             await self._end(lane, "dropped")
             return
         while not self._desk.halt.is_set():
             try:
-                found = await api.find(lane.tag, lane.lines, lane.begun_s) if perhaps_there else None
+                found = await self._found(lane, api) if perhaps_there else None
                 if found is None and perhaps_there and self._tide.is_late():
                     await self._end(lane, "dropped")
                     return
-                found = found or await api.submit(lane.tag, lane.path, self._entries(lane, api))
-            except RefusedError as error:
-                self._tide.warn(f"{error.problem} Its {lane.lines:,} lines are asked directly.")
-                await self._end(lane, "dropped")
-                return
+                found = found or await self._submitted(lane, api)
+                if not found:
+                    await self._end(lane, "dropped")
+                    return
             except (UpstreamError, LaterError) as error:
                 self._tide.warn(str(error))
                 perhaps_there = True
@@ -127,19 +134,50 @@ class Lanes:
                 self._work.keep.lane(lane.moved("sent", found))
                 return
 
+    async def _found(self, lane: Lane, api: BatchApi) -> str | None:
+        others = {each.id for each in self._work.card.lanes if each.id}
+        return await api.find(lane.tag, lane.lines, min(lane.begun_s, self._tide.now_s()), others)
+
+    async def _submitted(self, lane: Lane, api: BatchApi) -> str:
+        """``""``: it is refused, and certainly not there."""
+        try:
+            return await api.submit(lane.tag, lane.path, self._entries(lane, api))
+        except RefusedError as error:
+            self._tide.warn(f"{error.problem} Its {lane.lines:,} lines are asked directly.")
+            return ""
+
     def _entries(self, lane: Lane, api: BatchApi) -> list[bytes]:
         return [
             api.entry(f"{lane.tag}-{number}", lane.path, call_of(self._passage(self._line(number), lane)).body)
             for number in self._work.spool.lines_of(lane.number)
         ]
 
-    async def _land(self, lane: Lane, api: BatchApi) -> None:
-        """Everything that it brought, each line once; what it has left is asked directly."""
+    async def _land(self, lane: Lane, api: BatchApi, done: int) -> None:
+        """Everything that it brought, each line once; what it has left is asked directly. ``done``: so many results there
+        are; with fewer the road broke off, and what is missing may have been paid for."""
+        came: set[int] = set()
         async for result in api.results(lane.id):
             number = lane.line_of(result.name)
-            if number is not None and number < len(self._work.source) and self._work.spool.lane(number) == lane.number:
+            if number is None or number >= len(self._work.source):
+                continue
+            came.add(number)
+            if self._work.spool.lane(number) == lane.number:
                 await self._take(number, lane, result)
+        if len(came) < done:
+            self._miss(lane, came, done)
         await self._end(lane, "done")
+
+    def _miss(self, lane: Lane, came: set[int], done: int) -> None:
+        """Looked for again; at last, what became of the lines that are missing is not known."""
+        problem = f"{lane.provider} gave {len(came):,} of {done:,} results of {lane.id}"
+        if not self._tide.is_late():
+            raise LaterError(f"{problem}. They are looked for again.")
+        self._tide.warn(f"{problem}. What became of the others is not known.")
+        for number in [number for number in self._work.spool.lines_of(lane.number) if number not in came]:
+            fault = answers.of_fault(self._line(number), "unknown", "outcome_unknown", problem)
+            self._work.answer(number, fault)
+            if (passage := self.held.pop(number, None)) is not None:
+                self._waiting.give_up(passage)
 
     async def _take(self, number: int, lane: Lane, result: Result) -> None:
         if result.said.fault:

@@ -7,7 +7,7 @@ https://help.aliyun.com/zh/model-studio/batch-interfaces-compatible-with-openai
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Container, Sequence
 from urllib.parse import quote
 
 import msgspec
@@ -96,7 +96,7 @@ class OpenAIBatches:
         }
         return (await self._calls.ask("POST", "/batches", _Id, msgspec.json.encode(asked))).id
 
-    async def find(self, tag: str, lines: int, since_s: float) -> str | None:
+    async def find(self, tag: str, lines: int, since_s: float, others: Container[str]) -> str | None:
         after = ""
         while True:
             page = await self._calls.ask("GET", f"/batches?limit={_PAGE}{after}", _Page)

@@ -33,13 +33,24 @@ class Sorting:
         self._asked = Digests()
 
     async def run(self) -> None:
+        await self._look_at_what_is_under_way()
         for entry in self._work.source.entries():
             if self._desk.halt.is_set():
                 return
-            if not self._work.spool.answered(entry.number) and self._work.spool.lane(entry.number) is None:
+            if self._work.spool.may_wait(entry.number):
                 await self._sort(entry)
         while self._groups and not self._desk.halt.is_set():
             await self._lanes.send(self._groups.popitem()[1])
+
+    async def _look_at_what_is_under_way(self) -> None:
+        """What another run handed in is asked already: its equals wait for it."""
+        for number in range(len(self._work.source)):
+            if self._work.spool.lane(number) is not None:
+                line = self._work.source.entry(number)
+                assert isinstance(line, Line)  # it was one when it was handed in, and the file is the same
+                if (name := await self._waiting.name_of(self._desk.request_of(line))) is not None:
+                    self._asked.add(name)
+                await asyncio.sleep(0)
 
     async def _sort(self, entry: Line | Problem) -> None:
         if isinstance(entry, Problem):

@@ -17,6 +17,9 @@ from pennyworth.batch.lines import Line, LineReader, Problem
 _MOST_BYTES = 64 * 2**20
 """Of one line."""
 
+_MARK = b"\xef\xbb\xbf"
+"""Of byte order, with which other systems begin a text."""
+
 
 class Source:
     """A batch file. ``digest``: of all of it. Lines without anything on them do not count. Raises ``BatchError``."""
@@ -59,7 +62,8 @@ def _survey(file: Iterator[bytes]) -> tuple[array[int], str]:
     places, at, digest = array("q"), 0, hashlib.sha256()
     for text in file:
         digest.update(text)
-        if text.strip():
-            places.append(at)
+        mark = len(_MARK) if not at and text.startswith(_MARK) else 0
+        if text[mark:].strip():
+            places.append(at + mark)
         at += len(text)
     return places, digest.hexdigest()

@@ -18,14 +18,14 @@ import msgspec
 from pennyworth.batch.answers import Answer, Trouble
 from pennyworth.batch.errors import BatchError
 
-Kind = Literal["answer", "again", "lane"]
+Kind = Literal["answer", "again", "lane", "direct"]
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One thing that happened to a line. The last one counts.
 
     ``answer``: it is answered. ``again``: it is to be asked anew, as round ``round``. ``lane``: it is in that batch of
-    the provider's.
+    the provider's. ``direct``: it is being asked directly, and that may have been paid for whatever comes of it.
     """
 
     line: int
@@ -64,9 +64,9 @@ class Tally(msgspec.Struct, kw_only=True):
         self.troubles[trouble] -= 1
 
 
-_NOTHING, _AGAIN, _LANE = 0, 1, 2
+_NOTHING, _AGAIN, _LANE, _DIRECT = 0, 1, 2, 3
 _ANSWERED: tuple[Trouble, ...] = ("", "line", "failed", "unknown")
-_FIRST = 3
+_FIRST = 4
 
 
 class Spool:
@@ -93,6 +93,9 @@ class Spool:
             raise BatchError(
                 f"{path} is being written by another pennyworth batch.", "Let it end, or stop it."
             ) from None
+        if not os.fstat(self._fd).st_nlink:  # it had it until just now, and was the last to need it
+            os.close(self._fd)
+            raise BatchError(f"{path} was just finished by another pennyworth batch.", "Run it again.")
         self._size = self._heal()
         for place, record in self._read():
             self._note(record, place)
@@ -133,6 +136,15 @@ class Spool:
     def into_lane(self, lines: list[int], lane: int) -> None:
         self._append([Record(line=line, kind="lane", round=self._rounds[line], lane=lane) for line in lines])
 
+    def directly(self, line: int) -> None:
+        """It is asked now, and by no batch of a provider's as long as it is in this round."""
+        if self._states[line] != _DIRECT:
+            self._append([Record(line=line, kind="direct", round=self._rounds[line])])
+
+    def may_wait(self, line: int) -> bool:
+        """Nobody has asked it, nor handed it in."""
+        return self._states[line] in (_NOTHING, _AGAIN)
+
     def records(self) -> Iterator[Record]:
         """The answers, in the order of the input."""
         for line, state in enumerate(self._states):
@@ -142,7 +154,14 @@ class Spool:
     def sync(self) -> None:
         os.fsync(self._fd)
 
+    @property
+    def empty(self) -> bool:
+        return not self._size
+
     def close(self) -> None:
+        """One without a record is not left behind."""
+        if self.empty:
+            self.path.unlink(missing_ok=True)
         os.close(self._fd)
 
     def _append(self, records: list[Record]) -> None:
@@ -181,6 +200,8 @@ class Spool:
                 self._states[line] = _AGAIN
             case "lane":
                 self._states[line] = _LANE
+            case "direct":
+                self._states[line] = _DIRECT
 
     def _heal(self) -> int:
         """Cuts off what a killed process left of a record: it was never acted upon."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from pennyworth.batch.answers import Answer
 from pennyworth.batch.card import Card, Keep, new_card, read_card, sync_folder
 from pennyworth.batch.errors import BatchError
 from pennyworth.batch.source import Source
-from pennyworth.batch.spool import Spool
+from pennyworth.batch.spool import Spool, Tally
 
 Tell = Callable[[], None]
 
@@ -40,8 +41,19 @@ class Work:
         return self.keep.card
 
     @property
+    def over(self) -> bool:
+        """Every line had its answer in an earlier run, and the output is there."""
+        return self.card.finished and self.spool.empty
+
+    @property
+    def tally(self) -> Tally:
+        if not self.over:
+            return self.spool.tally
+        return self.card.tally or Tally(troubles={"": len(self.source)})
+
+    @property
     def left(self) -> int:
-        return len(self.source) - self.spool.tally.answered
+        return len(self.source) - self.tally.answered
 
     def answer(self, line: int, answer: Answer) -> None:
         self.spool.answer(line, answer)
@@ -58,7 +70,19 @@ class Work:
         return len(lines)
 
     def finish(self) -> None:
-        """The output and the file of errors, in the order of the input, each whole or not at all."""
+        """The output and the file of errors, in the order of the input, each whole or not at all. Once is enough."""
+        if self.over or (self.card.finished and self._out.exists()):
+            return
+        try:
+            self._put_out()
+        except OSError as error:
+            problem = f"{self._out} cannot be written: {error.strerror}."
+            raise BatchError(problem, "Make room and run the same command again: nothing is asked again.") from error
+        self.keep.write(finished=True, tally=self.spool.tally)
+        if self.spool.tally.answered == self.spool.tally.troubles.get("", 0):
+            self.spool.path.unlink()  # nothing is left to be asked again
+
+    def _put_out(self) -> None:
         self.spool.sync()
         with _Whole(self._out) as out:
             if self._errors is None:
@@ -66,9 +90,6 @@ class Work:
             else:
                 with _Whole(self._errors) as errors:
                     _write(self._all(), out, errors)
-        self.keep.write(finished=True)
-        if self.spool.tally.answered == self.spool.tally.troubles.get("", 0):
-            self.spool.path.unlink()  # nothing is left to be asked again
 
     def close(self) -> None:
         self.spool.close()
@@ -112,16 +133,20 @@ class _Whole:
 def open_work(source_path: Path, out: Path, errors: Path | None) -> Work:
     """Begins a batch, or goes on with the one whose output this is. Raises ``BatchError``."""
     beside = out.with_name(f"{out.name}.batch")
-    card, source = read_card(beside), Source(source_path)
-    try:
-        if card is None:
-            card = _begun(source_path, source, out, beside)
+    with contextlib.ExitStack() as opened:
+        source = Source(source_path)
+        opened.callback(source.close)
+        spool = Spool(
+            out.with_name(f"{out.name}.part"), len(source)
+        )  # first of all: whoever has it is alone with the rest
+        opened.callback(spool.close)
+        card = read_card(beside) or _begun(source_path, source, out, beside)
         _check_same(card, source_path, source, out)
-        spool = Spool(out.with_name(f"{out.name}.part"), len(source))
-    except BaseException:
-        source.close()
-        raise
-    return Work(source, spool, Keep(beside, card), out, errors)
+        work = Work(source, spool, Keep(beside, card), out, errors)
+        if work.over and not out.exists():
+            raise BatchError(f"{out} was finished, and is there no more.", f"Remove {beside} to ask everything anew.")
+        opened.pop_all()
+        return work
 
 
 def is_finished(out: Path) -> bool:

@@ -62,10 +62,11 @@ async def answer_all(plan: Plan, settings: Settings, screen: Screen) -> Done:
         if renewed := work.ask_again(settings.again):
             screen.err.print(f"Asking {renewed:,} lines again.", style="dim")
         halted = await _work(plan, settings, work, screen) if work.left else False
-        if not work.left and not work.card.finished:
+        if not work.left:
             work.finish()
+        tally = work.tally
         took_s = asyncio.get_running_loop().time() - began
-        return Done(lines=len(work.source), tally=work.spool.tally, halted=halted, took_s=took_s)
+        return Done(lines=len(work.source), tally=tally, halted=halted, took_s=took_s)
 
 
 async def _work(plan: Plan, settings: Settings, work: Work, screen: Screen) -> bool:

@@ -24,7 +24,7 @@ from pennyworth.engine.triage import Triage
 from pennyworth.money import Basis, Money
 from pennyworth.outcome import Intent, Receipt
 from pennyworth.ports import Call
-from pennyworth.request import Request
+from pennyworth.request import Key, Request
 from pennyworth.wire.dialects import CODECS
 
 
@@ -92,6 +92,14 @@ class Waiting:
         passage = Passage(receipt_id, view, case, self._state.terms)
         passage.epoch = epoch
         return passage
+
+    async def name_of(self, request: Request) -> Key | None:
+        """By which equal questions are known, where they may share an answer."""
+        p = self.resume(request, "")
+        if isinstance(p, Refuse):
+            return None
+        await self._find_place(p)
+        return p.exact if p.verdict.share else None
 
     async def land(self, p: Passage, said: Said) -> Reply:
         """Its reply is here: priced, kept, with its receipt written before anybody is given it."""
