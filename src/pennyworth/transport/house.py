@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from pennyworth.assemble import Report, Runtime, open_runtime
-from pennyworth.errors import ConfigError, StoreError
+from pennyworth.errors import ConfigError, PennyworthError, StoreError
 from pennyworth.plan import Plan
 from pennyworth.server.admin_books import BookReader
 from pennyworth.server.public import PublicDoor
 from pennyworth.transport.turns import TurnLoop
 
 T = TypeVar("T")
+
+_CLOSED = "This Pennyworth was closed meanwhile. Make another, or close it later."
 
 
 class House:
@@ -28,6 +31,7 @@ class House:
 
     Attributes:
         door: the gateway's public door, to be used in a turn (``loop.take``).
+        ended: everything is closed; to be looked at in a turn, before anything is begun in it.
     """
 
     def __init__(self, plan: Plan, report: Report, worker: str) -> None:
@@ -37,6 +41,7 @@ class House:
         self.door: PublicDoor
         self.books: BookReader
         self.started_s = 0.0
+        self.ended = False
         self._open = threading.Event()
         self._failed: BaseException | None = None
         self._stop: asyncio.Event
@@ -48,8 +53,18 @@ class House:
             raise self._failed
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What it returns, awaited on the engine's loop, after everything that was asked of it before."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result()
+        """What it returns, awaited on the engine's loop, after everything that was asked of it before. Raises
+        ``PennyworthError``: it is closed meanwhile."""
+        try:
+            return self.loop.take(self._begin, work).result()
+        except CancelledError:
+            raise PennyworthError(_CLOSED) from None
+
+    def _begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        if self.ended:
+            work.close()
+            raise PennyworthError(_CLOSED)
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def later(self, work: Callable[..., object], *args: Any) -> None:
         """Done in a turn soon, without waiting for one: what finalizers may use. Nothing where the loop has ended."""
@@ -76,7 +91,10 @@ class House:
         finally:
             self._open.set()
         await self._stop.wait()
-        await self.runtime.close()
+        try:
+            await self.runtime.close()
+        finally:
+            self.ended = True
 
     def _furnish(self, plan: Plan, report: Report) -> None:
         self._stop = asyncio.Event()

@@ -56,7 +56,7 @@ class Pennyworth:
         self._opened = ExitStack()
         self._house: House | None = None
         self._closed = False
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()  # a signal handler may close it while it opens
         self._parents: list[House] = []
         plan = config if isinstance(config, Plan) else load(os.fspath(config) if config else None, env or os.environ)
         if sandbox:
@@ -179,7 +179,7 @@ class Pennyworth:
         if self._house is not None:
             self._parents.append(self._house)
         self._house = None
-        self._opening = threading.Lock()
+        self._opening = threading.RLock()
         self._opened = ExitStack()
 
 

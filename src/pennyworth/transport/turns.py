@@ -14,7 +14,10 @@ from asyncio.events import _get_running_loop, _set_running_loop
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextvars import Context
+from functools import partial
 from typing import TypeVar, TypeVarTuple
+
+from pennyworth.transport.undisturbed import Undisturbed
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -34,14 +37,21 @@ class TurnLoop(asyncio.SelectorEventLoop):
         self._holder = 0
         self._thread = 0
         self._context = Context()
+        self._undisturbed = Undisturbed()
         super().__init__(_Yielding(self))
         self.set_debug(False)  # asyncio's check for foreign threads knows nothing of turns
 
     def take(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         """What ``work`` returns, run here and now in a turn of this loop. It must be short and wait for nothing.
 
-        It runs in a context of the loop's own, since what it begins may outlive its caller.
+        It runs in a context of the loop's own, since what it begins may outlive its caller. For the main thread it is done
+        by another, whom no signal interrupts.
         """
+        if threading.current_thread() is threading.main_thread():
+            return self._undisturbed.do(partial(self._take, work, *args))
+        return self._take(work, *args)
+
+    def _take(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         if self._holder == threading.get_ident():
             raise RuntimeError("Pennyworth was called from within its own work, as by a log handler or a finalizer")
         with self._queue:
@@ -62,6 +72,10 @@ class TurnLoop(asyncio.SelectorEventLoop):
     def leave(self) -> None:
         self._holder = 0
         self._turn.release()
+
+    def close(self) -> None:
+        super().close()
+        self._undisturbed.close()
 
     def run_forever(self) -> None:
         self._thread = threading.get_ident()

@@ -85,6 +85,9 @@ class Visit:
     # In a turn.
 
     def _ask(self, asked: Asked) -> None:
+        if self._house.ended:
+            self._given = self._house.door.refuse(_ENDED)
+            return
         try:
             given = self._house.door.answer(asked)
         except Exception as error:  # the edge: a defect of ours is answered in the caller's dialect too
