@@ -8,7 +8,8 @@ from pennyworth.sandbox.batches import Behaviour
 from pennyworth.sandbox.faults import Rule
 
 from .conftest import line, question, questions, until, write
-from .meddler import Said
+from .meddler import Meddler, Said
+from .test_deadline import MESSAGES
 
 WAIT = ("--deadline", "1h", "--poll", "100ms")
 
@@ -182,3 +183,35 @@ def test_two_that_begin_at_the_same_moment_are_one_batch(place):
     place.sandbox.control.script([])
     assert place.run()["answered"] == 3
     assert len(place.bill()) == 3
+
+
+def test_our_key_goes_to_no_other_host_whatever_the_provider_says_of_its_results(place, meddler):
+    with Meddler(place.sandbox.base_url) as stranger:
+
+        def told(method, path, said):
+            if "results_url" in said.body.decode():
+                batch = json.loads(said.body)
+                if batch.get("results_url"):
+                    url = f"{stranger.base_url}/messages/batches/{batch['id']}/results"
+                    return Said(said.status, json.dumps(batch | {"results_url": url}).encode())
+            return said
+
+        meddler.change = told
+        place.configure(tail=MESSAGES.format(url=meddler.base_url))
+        body = {"model": "claude-1", "max_tokens": 60, "messages": [{"role": "user", "content": "Who is it?"}]}
+        write(place.folder / "in.jsonl", [line("m", body, url="/v1/messages")])
+        assert place.run(*WAIT)["answered"] == 1
+        assert stranger.calls == []
+
+
+def test_a_batch_of_messages_is_found_by_a_clock_that_was_ahead(place):
+    place.configure(tail=MESSAGES.format(url=place.sandbox.base_url))
+    place.sandbox.control.batches(Behaviour(delay_s=0.5))
+    body = {"model": "claude-1", "max_tokens": 60, "messages": [{"role": "user", "content": "Who is it?"}]}
+    write(place.folder / "in.jsonl", [line(f"m{n}", body | {"temperature": 1}, url="/v1/messages") for n in range(2)])
+    place.stop_when(lambda: sent(place), argv=WAIT)
+    card = place.card()
+    card["lanes"][0] |= {"state": "begun", "id": "", "begun_s": card["lanes"][0]["begun_s"] + 600.0}
+    (place.folder / "out.jsonl.batch").write_text(json.dumps(card))
+    assert place.run(*WAIT)["answered"] == 2
+    assert len(place.bill()) == 2

@@ -64,7 +64,9 @@ def test_whoever_asks_while_it_is_closed_gets_an_answer_or_is_told(sandbox: Sand
     assert min(counts) >= 0
 
 
-def test_a_request_that_found_its_engine_just_before_it_was_closed_is_told(sandbox: SandboxServer):
+def test_a_request_that_found_its_engine_just_before_it_was_closed_is_told(
+    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+):
     """The moment between the finding and the asking, which a thread can be held up in."""
     pw = Pennyworth(plan_for(sandbox.base_url))
     client = pw.http_client(timeout=None)
@@ -77,6 +79,7 @@ def test_a_request_that_found_its_engine_just_before_it_was_closed_is_told(sandb
         assert reply.status_code == 503
     with pytest.raises(PennyworthError, match="closed"):
         pw.stats()
+    assert caplog.text == ""  # nothing was written to books that are closed
 
 
 CHILD = """
