@@ -1,4 +1,5 @@
-"""Can the simulation fail? Breaks a copy of the code in one place at a time, and counts the requests until it is found.
+"""Can the simulation fail, and the tests? Breaks a copy of the code in one place at a time, and counts the requests until it
+is found; what the simulation does not play is tried by the tests that guard it.
 
     .venv/bin/python -m benchmarks.mutants [--requests N] [--seed S] [NAME ...]
 
@@ -18,16 +19,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 _ROOT = Path(__file__).parents[1]
+_HANGS_S = 300.0
+"""Longer than any of the tests takes, in all."""
 
 
 class Mutant(NamedTuple):
-    """In ``file``, ``old`` stands once and is replaced by ``new``; ``more`` pairs where one guard stands behind another."""
+    """In ``file``, ``old`` stands once and is replaced by ``new``; ``more`` pairs where one guard stands behind another.
+    ``tests``: what is to find it instead of the simulation."""
 
     name: str
     file: str
     old: str
     new: str
     more: tuple[tuple[str, str], ...] = ()
+    tests: tuple[str, ...] = ()
 
 
 MUTANTS = (
@@ -59,7 +64,10 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "cut streams end in silence", "engine/relay.py", 'if self._told or flight.outcome.ending != "cut":', "if True:"
+        "cut streams end in silence",
+        "engine/relay.py",
+        'if outcome.ending == "cut":\n            return cut_off(self._p, outcome)',
+        'if outcome.ending == "cut":\n            return b""',
     ),
     Mutant(
         "no receipt for a follower who leaves",
@@ -82,15 +90,15 @@ MUTANTS = (
     ),
     Mutant(
         "cached tokens at the full price",
-        "engine/books.py",
+        "engine/rates.py",
         "made.tariff.cost(usage)",
         "made.tariff.cost(type(usage)(usage.input, usage.output))",
     ),
     Mutant(
         "estimates pass for metered",
         "engine/books.py",
-        'output=tokens.estimate_tokens(outcome.text)\n        ), "estimated"',
-        'output=tokens.estimate_tokens(outcome.text)\n        ), "metered"',
+        'return Usage(input=tokens.estimate(asked), output=tokens.estimate_tokens(outcome.text)), "estimated"',
+        'return Usage(input=tokens.estimate(asked), output=tokens.estimate_tokens(outcome.text)), "metered"',
     ),
     Mutant(
         "the end of a flight wakes nobody",
@@ -98,7 +106,12 @@ MUTANTS = (
         "        self.over = True\n        self._wake()",
         "        self.over = True",
     ),
-    Mutant("no intent before a call", "engine/sending.py", "        self._books.intend(self._p, self._target)\n", ""),
+    Mutant(
+        "no intent before a call",
+        "engine/sending.py",
+        "        self._books.intend(self._p, self._target, self._race.size if self._race is not None else 1)\n",
+        "",
+    ),
     Mutant(
         "a connection with an unread reply is used again",
         "upstreams/connection.py",
@@ -178,9 +191,9 @@ MUTANTS = (
     ),
     Mutant(
         "a receipt with another caller's status",
-        "engine/relay.py",
-        "fed = flight.fed and self._p.request.stream",
-        "fed = flight.fed",
+        "engine/giving.py",
+        "if flight.fed and p.request.stream:\n        return 200",
+        "if flight.fed:\n        return 200",
     ),
     Mutant(
         "revoked keys are not looked for",
@@ -199,6 +212,128 @@ MUTANTS = (
         "engine/sending.py",
         "            if exchange is not None:\n                exchange.close()",
         "            pass",
+    ),
+    Mutant(
+        "a translation drops what it cannot carry in silence",
+        "wire/losses.py",
+        '    def cannot(self, path: str, value: object, why: str = "") -> None:\n',
+        '    def cannot(self, path: str, value: object, why: str = "") -> None:\n        return\n\n'
+        '    def _cannot(self, path: str, value: object, why: str = "") -> None:\n',
+        tests=("tests/wire/test_translate_requests.py", "tests/wire/test_translate_laws.py"),
+    ),
+    Mutant(
+        "unknown fields do not count for the plain form",
+        "wire/plain.py",
+        "if not fields.keys() <= _FIELDS[dialect]:",
+        "if False:",
+        tests=("tests/wire/test_plain_form.py", "tests/decide/test_key.py", "tests/engine/test_dialects.py"),
+    ),
+    Mutant(
+        "temperature does not count for the plain form",
+        "decide/key.py",
+        '    "user": "who asks',
+        '    "temperature": "",\n    "user": "who asks',
+        tests=("tests/wire/test_plain_form.py", "tests/decide/test_key.py"),
+    ),
+    Mutant(
+        "an embedding is its neighbour's",
+        "engine/batch.py",
+        "yield self.keys[place], Fresh(part, share)",
+        "yield self.keys[place - 1], Fresh(part, share)",
+        tests=("tests/engine/test_items.py", "tests/engine/test_items_law.py"),
+    ),
+    Mutant(
+        "embeddings are put together in the provider's order",
+        "wire/embeddings/reply.py",
+        "key=lambda pair: pair[0])",
+        "key=lambda pair: 0)",
+        tests=("tests/wire/test_embeddings_reply.py", "tests/engine/test_items.py"),
+    ),
+    Mutant(
+        "vectors of two models stand in one reply",
+        "engine/items.py",
+        "or not together.of_one_model(batch, outcome.served_by)",
+        "or False",
+        tests=("tests/engine/test_items.py",),
+    ),
+    Mutant(
+        "a batch's name at its provider is not written down",
+        "batch/lanes.py",
+        'self._work.keep.lane(lane.moved("sent", found))',
+        'self._work.keep.card = __import__("msgspec").structs.replace(\n'
+        '    self._work.card, lanes=(*[l for l in self._work.card.lanes if l is not lane], lane.moved("sent", found)))',
+        tests=("tests/batch/test_deadline.py",),
+    ),
+    Mutant(
+        "a batch is handed in again without a look",
+        "batch/lanes.py",
+        "found = await self._found(lane, api) if perhaps_there else None",
+        "found = None",
+        tests=("tests/batch/test_deadline.py",),
+    ),
+    Mutant(
+        "what is asked directly is handed in later",
+        "batch/direct.py",
+        "                work.spool.directly(line.number)\n",
+        "",
+        tests=("tests/batch/test_twice.py",),
+    ),
+    Mutant(
+        "results that are missing were never made",
+        "batch/lanes.py",
+        "if len(came) < done:",
+        "if False:",
+        tests=("tests/batch/test_twice.py",),
+    ),
+    Mutant(
+        "results are fetched with our key from wherever the provider says",
+        "batch/anthropic.py",
+        "if said[:2] == base[:2] and said.path",
+        "if said.path",
+        tests=("tests/batch/test_twice.py", "tests/batch/test_deadline.py"),
+    ),
+    Mutant(
+        "turns are not taken",
+        "transport/turns.py",
+        "            self._turn.acquire()\n",
+        "            pass\n",
+        (("        self._turn.release()\n", "        pass\n"),),
+        tests=("tests/transport/test_turns.py",),
+    ),
+    Mutant(
+        "a signal finds the engine's work half done",
+        "transport/turns.py",
+        "if threading.current_thread() is threading.main_thread():",
+        "if False:",
+        tests=("tests/transport/test_closing.py",),
+    ),
+    Mutant(
+        "a closed library begins requests",
+        "transport/visit.py",
+        "if self._house.ended:",
+        "if False:",
+        tests=("tests/transport/test_closing.py",),
+    ),
+    Mutant(
+        "who leaves a stream in process is not noticed",
+        "transport/visit.py",
+        "            self._house.later(self._leave)",
+        "            pass",
+        tests=("tests/transport/test_sdk.py",),
+    ),
+    Mutant(
+        "a body that is passed through and breaks off ends well",
+        "engine/through.py",
+        'if outcome.ending != "complete":',
+        "if False:",
+        tests=("tests/engine/test_through.py",),
+    ),
+    Mutant(
+        "our key is said back in what is passed through",
+        "engine/passing_on.py",
+        "elif passed := striking.feed(data):",
+        "elif passed := data:",
+        tests=("tests/door/test_pass_through.py",),
     ),
 )
 
@@ -222,6 +357,8 @@ def try_one(mutant: Mutant, requests: int, seed: str) -> Found:
                 return Found(0, "", f"its place in {mutant.file} is there {text.count(old)} times: write it anew")
             text = text.replace(old, new)
         file.write_text(text, encoding="utf-8")
+        if mutant.tests:
+            return _tested(mutant.tests, folder)
         command = [sys.executable, "-m", "pennyworth.simulation", "--seed", seed, "--requests", str(requests)]
         ran = subprocess.run(command, env={**os.environ, "PYTHONPATH": folder}, capture_output=True, text=True)
     asked = re.search(r"^([0-9,]+) requests in", ran.stdout, re.MULTILINE)
@@ -229,6 +366,19 @@ def try_one(mutant: Mutant, requests: int, seed: str) -> Found:
     if asked is None:
         return Found(0, "", f"it fell: {ran.stderr.strip().splitlines()[-1:]}")
     return Found(int(asked[1].replace(",", "")), law[1] if law else "")
+
+
+def _tested(tests: tuple[str, ...], folder: str) -> Found:
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-n", "0", "-p", "no:cacheprovider", *tests]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((folder, str(_ROOT)))}
+    try:
+        ran = subprocess.run(command, env=env, cwd=_ROOT, capture_output=True, text=True, timeout=_HANGS_S)
+    except subprocess.TimeoutExpired:
+        return Found(0, f"it hangs: {tests[0]}")
+    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", ran.stdout, re.MULTILINE)
+    if ran.returncode > 1 or (ran.returncode and failed is None):
+        return Found(0, "", f"the tests fell: {ran.stdout.strip().splitlines()[-1:]}")
+    return Found(0, failed[1] if failed else "")
 
 
 def main() -> int:
@@ -243,7 +393,8 @@ def main() -> int:
             continue
         found = try_one(mutant, chosen.requests, chosen.seed)
         alive += not found.law
-        told = f"{found.requests:,} requests; {found.law[:150]}" if found.law else found.trouble or "NOT FOUND"
+        asked = f"{found.requests:,} requests; " if found.requests else ""
+        told = f"{asked}{found.law[:150]}" if found.law else found.trouble or "NOT FOUND"
         print(f"{mutant.name}: {told}", flush=True)
     return 1 if alive else 0
 
