@@ -286,13 +286,6 @@ MUTANTS = (
         tests=("tests/batch/test_twice.py",),
     ),
     Mutant(
-        "results are fetched with our key from wherever the provider says",
-        "batch/anthropic.py",
-        "if said[:2] == base[:2] and said.path",
-        "if said.path",
-        tests=("tests/batch/test_twice.py", "tests/batch/test_deadline.py"),
-    ),
-    Mutant(
         "turns are not taken",
         "transport/turns.py",
         "            self._turn.acquire()\n",

@@ -215,3 +215,38 @@ def test_a_batch_of_messages_is_found_by_a_clock_that_was_ahead(place):
     (place.folder / "out.jsonl.batch").write_text(json.dumps(card))
     assert place.run(*WAIT)["answered"] == 2
     assert len(place.bill()) == 2
+
+
+@pytest.mark.parametrize("api", ["openai", "anthropic"])
+def test_killed_at_any_call_of_its_own_it_pays_for_each_question_once(place, meddler, api):
+    """Each call reaches the provider, and the process dies before it hears of it; then half of what is said is heard."""
+    if api == "anthropic":
+        place.configure(tail=MESSAGES.format(url=meddler.base_url))
+        body = {"model": "claude-1", "max_tokens": 60, "messages": [{"role": "user", "content": "Who is it?"}]}
+        lines = [line(f"m{n}", body | {"temperature": 1}, url="/v1/messages") for n in range(3)]
+        lines += [line(f"s{n}", body, url="/v1/messages") for n in range(3)]
+    else:
+        lines = [*sampled(3), *[line(f"s{n}", question("What is love?")) for n in range(3)]]
+    write(place.folder / "in.jsonl", lines)
+    place.sandbox.control.batches(Behaviour(delay_s=0.3))
+    processes = []
+    for at in range(40):
+        heard = len(meddler.calls)
+
+        def die(method, path, said, last=heard + at // 2 + 1, half=at % 2):
+            if len(meddler.calls) < last:
+                return said
+            processes[-1].kill()
+            return Said(200, said.body[: len(said.body) // 2]) if half else Said(None, b"")
+
+        meddler.change = die
+        processes.append(place.start(*WAIT))
+        processes[-1].communicate(timeout=60)
+        if processes[-1].returncode >= 0:
+            break
+    assert len(processes) > 3
+    assert processes[-1].returncode == 0
+    assert sorted(out["custom_id"] for out in place.out()) == sorted(each["custom_id"] for each in lines)
+    assert all(out["response"]["status_code"] == 200 for out in place.out())
+    assert [each.batch for each in place.bill()] == [True] * 4
+    assert place.spent() == place.billed()

@@ -8,6 +8,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,10 +66,10 @@ def test_whoever_asks_while_it_is_closed_gets_an_answer_or_is_told(sandbox: Sand
 
 
 def test_a_request_that_found_its_engine_just_before_it_was_closed_is_told(
-    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture
+    sandbox: SandboxServer, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ):
     """The moment between the finding and the asking, which a thread can be held up in."""
-    pw = Pennyworth(plan_for(sandbox.base_url))
+    pw = Pennyworth(plan_for(sandbox.base_url, state_dir=str(tmp_path)))
     client = pw.http_client(timeout=None)
     assert client.post("http://x/v1/chat/completions", json=question("kept")).status_code == 200
     house = pw._at_home()
