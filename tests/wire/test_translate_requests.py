@@ -356,3 +356,27 @@ def test_hints_may_be_dropped_unless_the_operator_says_otherwise() -> None:
     }
     request = request_in("chat", {**CHAT, **hints})
     assert set(request_into(request, "messages", HINTS).dropped) == set(hints)
+
+
+@pytest.mark.parametrize("into", ["chat", "responses"])
+@pytest.mark.parametrize(
+    ("role", "block", "word"),
+    [
+        ("user", {"type": "thinking", "thinking": "Hm.", "signature": "s"}, "thinking"),
+        ("user", {"type": "tool_use", "id": "c", "name": "look", "input": {}}, "toolcall"),
+        ("assistant", {"type": "tool_result", "tool_use_id": "c", "content": "one"}, "toolresult"),
+    ],
+)
+def test_a_block_in_a_turn_it_does_not_belong_to_is_refused_and_not_sent_as_nothing(
+    role: str, block: dict[str, Any], word: str, into: Dialect
+) -> None:
+    messages = [USER, {"role": role, "content": [{"type": "text", "text": "So"}, block]}, USER]
+    with pytest.raises(RequestError, match=rf"messages\[1\]\.content\[1\].{word}"):
+        said("messages", into, messages=messages)
+
+
+def test_a_bare_thought_alone_leaves_no_turn_of_nothing_behind() -> None:
+    thought = {"type": "reasoning", "id": "rs_1", "summary": []}
+    asked = [{"role": "user", "content": "Why?"}, thought, {"role": "user", "content": "So?"}]
+    roles = [message["role"] for message in said("responses", "chat", input=asked)["messages"]]
+    assert roles == ["user", "user"]

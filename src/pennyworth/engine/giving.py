@@ -74,7 +74,9 @@ def all_at_once(p: Passage, outcome: Outcome) -> tuple[int, bytes]:
 
 
 def _said(p: Passage, outcome: Outcome) -> bytes | None:
-    """The reply in the caller's words, made once."""
+    """The reply in the caller's words, made once. One that is no reply by its own dialect's terms must not become one."""
+    if outcome.ending == "cut" and outcome.dialect != p.request.dialect:
+        return None
     if p.said is None or p.said[0] is not outcome:
         try:
             body = rendered(p.request, outcome.raw, streamed=outcome.streamed, origin=outcome.dialect)

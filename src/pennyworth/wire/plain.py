@@ -19,6 +19,7 @@ from pennyworth.wire.losses import Losses
 from pennyworth.wire.members import NUMBER
 from pennyworth.wire.neutral.meaning import arguments_of, arguments_text
 from pennyworth.wire.neutral.nouns import Opaque, Part, Prompt, Text, Tool, ToolCall, ToolResult, Turn
+from pennyworth.wire.neutral.turns import gathered
 from pennyworth.wire.portable import ANYTHING, Meaningless, portable
 from pennyworth.wire.speakers import SPEAKERS
 
@@ -143,10 +144,11 @@ def _plain(prompt: Prompt) -> Mapping[str, Any]:
         raise _NotPlainError
     if not prompt.turns or prompt.turns[-1].role != "user" or (prompt.temperature or 0) > 1:
         raise _NotPlainError
+    turns = gathered(prompt.turns) if prompt.dialect == "responses" else prompt.turns
     bare = msgspec.structs.replace(
         prompt,
         dialect="chat",
-        turns=tuple([_turn(turn, first=i == 0) for i, turn in enumerate(prompt.turns)]),
+        turns=tuple([_turn(turn, first=i == 0) for i, turn in enumerate(turns)]),
         tools=tuple([_tool(tool, prompt) for tool in prompt.tools]) if prompt.tools else None,
         shape=None,
         stop=prompt.stop or None,

@@ -7,7 +7,7 @@ import msgspec
 from pennyworth.wire.losses import Losses
 from pennyworth.wire.neutral.nouns import Document, Image, Part, Prompt, Shape, Thinking, ToolResult, Turn
 from pennyworth.wire.neutral.replies import Answer, Completion, Tokens
-from pennyworth.wire.neutral.turns import check_names, check_order, gathered, joined, plain, sayable
+from pennyworth.wire.neutral.turns import check_names, check_order, gathered, joined, plain, sayable, with_its_own
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 LABEL = "answer"
@@ -22,10 +22,13 @@ def adopt(prompt: Prompt, losses: Losses) -> Prompt:
     if effort is not None and effort not in _EFFORTS:
         losses.noun("effort", effort)
         effort = None
+    said = [_turn(turn, losses) for turn in turns]
     return msgspec.structs.replace(
         prompt,
         dialect="chat",
-        turns=tuple([_turn(turn, losses) for turn in turns]),
+        turns=tuple(
+            [turn for turn in said if turn.parts or turn.role != "assistant"]
+        ),  # one of nothing is refused there
         shape=prompt.shape and named(prompt.shape, prompt),
         effort=effort,
     )
@@ -52,6 +55,7 @@ def named(shape: Shape, prompt: Prompt) -> Shape:
 
 
 def _turn(turn: Turn, losses: Losses) -> Turn:
+    turn = with_its_own(turn, losses)
     if turn.role == "assistant":
         check_order(turn, losses)
         parts: list[Part] = [part for part in turn.parts if not _is_empty(part)]

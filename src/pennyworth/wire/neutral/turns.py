@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import TypeVar
 
 import msgspec
 
 from pennyworth.wire.losses import CannotSayError, Losses
-from pennyworth.wire.neutral.nouns import Node, Opaque, Part, Prompt, Text, Thinking, ToolCall, ToolResult, Turn
+from pennyworth.wire.neutral.nouns import (
+    Document,
+    Image,
+    Node,
+    Opaque,
+    Part,
+    Prompt,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Turn,
+)
 from pennyworth.wire.neutral.replies import Answer, Completion
 
 _ORDER: Mapping[type, int] = {Thinking: 0, ToolCall: 2}
@@ -48,6 +60,25 @@ def check_order(turn: Turn, losses: Losses) -> None:
                 f"{part.at}.{_word(part)}", _shown(part), "there, an assistant thinks, speaks, then calls tools"
             )
         last = place
+
+
+def with_its_own(turn: Turn, losses: Losses) -> Turn:
+    """A block knows no role where turns are lists of them; where parts stand in fields, only the assistant thinks and calls,
+    and only to the user belongs what a tool gave."""
+    strange = _STRANGE.get(turn.role, ())
+    if not any(part.__class__ in strange for part in turn.parts):
+        return turn
+    for part in turn.parts:
+        if part.__class__ in strange:
+            losses.cannot(f"{part.at}.{_word(part)}", _shown(part), f"it does not belong to a turn of the {turn.role}")
+    return msgspec.structs.replace(turn, parts=tuple([part for part in turn.parts if part.__class__ not in strange]))
+
+
+_STRANGE: Mapping[str, Collection[type]] = {
+    "system": (Thinking, ToolCall, ToolResult, Image, Document),
+    "user": (Thinking, ToolCall),
+    "assistant": (ToolResult,),
+}
 
 
 def check_names(turns: Sequence[Turn], losses: Losses) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from pennyworth.wire.chat.adopt import named
-from pennyworth.wire.losses import Losses
+from pennyworth.wire.losses import CannotSayError, Losses
 from pennyworth.wire.neutral.nouns import Opaque, Part, Prompt, Text, Thinking, Tool, ToolCall, ToolResult, Turn
 from pennyworth.wire.neutral.replies import Answer, Completion, Tokens
-from pennyworth.wire.neutral.turns import check_names, only, sayable
+from pennyworth.wire.neutral.turns import check_names, only, sayable, with_its_own
 from pennyworth.wire.responses.items import MAKER
 
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
@@ -56,7 +56,10 @@ def adopt(prompt: Prompt, losses: Losses) -> Prompt:
 def adopt_reply(completion: Completion) -> Completion:
     """Raises ``CannotSayError``. What stands beside what was said (citations, times) is left out."""
     answer = only(completion)
-    items = _items(sayable(answer), completion.id)
+    parts = sayable(answer)
+    if answer.stop == "tools" and not any(part.__class__ is ToolCall for part in parts):
+        raise CannotSayError("a call that is missing")  # elsewhere the reason tells of it
+    items = _items(parts, completion.id)
     extra = dict(_UNSAID)
     if answer.stop in ("length", "filtered"):
         del extra["incomplete_details"]
@@ -72,6 +75,7 @@ def adopt_reply(completion: Completion) -> Completion:
 
 
 def _turn(turn: Turn, losses: Losses) -> Turn:
+    turn = with_its_own(turn, losses)
     parts = [_part(part, losses) for part in turn.parts]
     return msgspec.structs.replace(turn, parts=tuple([part for part in parts if part is not None]))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,6 +30,14 @@ def decoded(decoder: msgspec.json.Decoder[T], data: bytes) -> T | None:
         return decoder.decode(loose.mended(data))
     except loose.UNREADABLE:
         return None
+
+
+def made_at(said: Any) -> int:
+    """When a reply was made, in seconds; 0 where that is not said, or nonsense."""
+    return int(said) if isinstance(said, int | float) and 0 <= said < _FAR else 0
+
+
+_FAR = 2**53
 
 
 def typed(kind: bytes, data: bytes) -> bytes:

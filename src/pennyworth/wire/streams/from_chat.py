@@ -13,8 +13,9 @@ import msgspec
 from pennyworth.wire.chat.body import ENDINGS, PIECE
 from pennyworth.wire.chat.usage import read_usage
 from pennyworth.wire.streams.blocks import Blocks
-from pennyworth.wire.streams.events import data_of, decoded
-from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason, Said, unheard_of
+from pennyworth.wire.streams.events import data_of, decoded, made_at
+from pennyworth.wire.streams.failures import failed, says_error, unheard_of, unreadable
+from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason, Said
 
 _NULL_LENGTH = len(b"null")
 _REASONS: dict[str, Reason] = {"complete": "complete", "length": "length", "filtered": "filtered", "tools": "tools"}
@@ -107,8 +108,12 @@ class ChatReader:
         data = b"" if self._over else data_of(event)
         if data.startswith(b"[DONE]"):
             return self.finish()
-        chunk = decoded(_CHUNK, data) if data else None
-        return [] if chunk is None else self._take(chunk)
+        if not data:
+            return []
+        chunk = decoded(_CHUNK, data)
+        if says_error(event) or (chunk is not None and _has_error(chunk)):
+            return self._fail(failed(data))
+        return self._fail(unreadable()) if chunk is None else self._take(chunk)
 
     def finish(self) -> list[Piece]:
         """Without a reason for its end it has none: ``[DONE]`` alone proves nothing."""
@@ -123,11 +128,11 @@ class ChatReader:
         usage = read_usage(bytes(self._usage)) if len(self._usage) > _NULL_LENGTH else None
         return [*self._blocks.close_all(), Ended(reason, usage)]
 
+    def _fail(self, why: Failed) -> list[Piece]:
+        self._over, self._plain = True, -1
+        return [why]
+
     def _take(self, chunk: _Chunk) -> list[Piece]:
-        error = chunk.error or (chunk.x_groq and chunk.x_groq.error)
-        if error:
-            self._over, self._plain = True, -1
-            return [_failed(error)]
         pieces: list[Piece] = []
         if not self._began and (chunk.id or chunk.choices):
             self._began = True
@@ -207,9 +212,12 @@ class ChatReader:
         return pieces + self._blocks.say(index, (function.arguments if function else "") or "")
 
 
+def _has_error(chunk: _Chunk) -> bool:
+    return chunk.error is not None or (chunk.x_groq is not None and chunk.x_groq.error is not None)
+
+
 def _began(chunk: _Chunk) -> Began:
-    created = chunk.created
-    return Began(str(chunk.id or ""), chunk.model or "", int(created) if isinstance(created, int | float) else 0)
+    return Began(str(chunk.id or ""), chunk.model or "", made_at(chunk.created))
 
 
 def _said(content: Any) -> list[tuple[Kind, str]]:
@@ -223,13 +231,3 @@ def _said(content: Any) -> list[tuple[Kind, str]]:
                 found.append(("text", part["text"]))
             found += [("thinking", text) for _, text in _said(part.get("thinking"))]
     return found
-
-
-def _failed(error: Any) -> Failed:
-    if not isinstance(error, dict):
-        return Failed("api_error", str(error))
-    code = error.get("code")
-    return Failed(
-        str(error.get("type") or "api_error"), str(error.get("message") or "The provider sent an error."),
-        "" if code is None else str(code),
-    )  # fmt: skip

@@ -10,11 +10,13 @@ from typing import Any
 
 import msgspec
 
-from pennyworth.money import Usage
 from pennyworth.wire import loose
+from pennyworth.wire.messages.body import ENDINGS
+from pennyworth.wire.messages.usage import Counts, merged, read_counts
 from pennyworth.wire.streams.blocks import Blocks
 from pennyworth.wire.streams.events import data_of, decoded
-from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason, unheard_of
+from pennyworth.wire.streams.failures import failed, says_error, unheard_of, unreadable
+from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason
 
 REASONS: dict[str, Reason] = {
     "end_turn": "complete",
@@ -25,28 +27,17 @@ REASONS: dict[str, Reason] = {
     "refusal": "filtered",
     "pause_turn": "complete",
 }
+_NULL_LENGTH = len(b"null")
 _MAKER = "anthropic-claude-v1"
 _KINDS: dict[str, Kind] = {
     "text": "text", "thinking": "thinking", "redacted_thinking": "sealed", "tool_use": "tool",
 }  # fmt: skip
 
 
-class _OutputDetails(msgspec.Struct, gc=False):
-    thinking_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
-    output_tokens_details: _OutputDetails | None = None
-
-
 class _Message(msgspec.Struct, gc=False):
     id: str = ""
     model: str = ""
-    usage: _Usage | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Block(msgspec.Struct, gc=False):
@@ -69,19 +60,14 @@ class _Delta(msgspec.Struct, gc=False):
     stop_sequence: str | None = None
 
 
-class _Error(msgspec.Struct, gc=False):
-    type: str | None = None
-    message: str | None = None
-
-
 class _Event(msgspec.Struct, gc=False):
     type: str = ""
     index: int = 0
     delta: _Delta | None = None
     message: _Message | None = None
     content_block: _Block | None = None
-    usage: _Usage | None = None
-    error: _Error | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"")
+    error: Any = None
 
 
 _EVENT = msgspec.json.Decoder(_Event)
@@ -92,15 +78,19 @@ class MessagesReader:
 
     def __init__(self) -> None:
         self._blocks = Blocks()
-        self._counts: dict[str, int] = {}
+        self._counts: Counts | None = None
         self._reason = ""
         self._stop = ""
         self._over = False
 
     def read(self, event: bytes) -> list[Piece]:
         data = b"" if self._over else data_of(event)
-        found = decoded(_EVENT, data) if data else None
-        return [] if found is None else self._take(found)
+        if not data or data.startswith(b"[DONE]"):
+            return []
+        found = decoded(_EVENT, data)
+        if says_error(event) or (found is not None and (found.error is not None or found.type == "error")):
+            return self._fail(failed(data))
+        return self._fail(unreadable()) if found is None else self._take(found)
 
     def finish(self) -> list[Piece]:
         """Without ``message_stop`` the reply broke off."""
@@ -120,11 +110,11 @@ class MessagesReader:
                 self._note(event)
             case "message_stop":
                 return self._end()
-            case "error":
-                self._over = True
-                error = event.error or _Error()
-                return [Failed(error.type or "api_error", error.message or "The provider sent an error.")]
         return []
+
+    def _fail(self, why: Failed) -> list[Piece]:
+        self._over = True
+        return [why]
 
     def _begin(self, message: _Message) -> list[Piece]:
         self._count(message.usage)
@@ -148,35 +138,19 @@ class MessagesReader:
     def _note(self, event: _Event) -> None:
         self._count(event.usage)
         if event.delta is not None:
-            self._reason = event.delta.stop_reason or self._reason
+            # A good end does not take back a bad one that was given before it.
+            if ENDINGS.get(self._reason, "complete") == "complete":
+                self._reason = event.delta.stop_reason or self._reason
             self._stop = event.delta.stop_sequence or self._stop
 
-    def _count(self, usage: _Usage | None) -> None:
-        if usage is not None:
-            details = usage.output_tokens_details or _OutputDetails()
-            counts = {**{name: getattr(usage, name) for name in _COUNTED}, "thinking": details.thinking_tokens}
-            self._counts.update({name: count for name, count in counts.items() if count is not None})
+    def _count(self, usage: msgspec.Raw) -> None:
+        counts = read_counts(bytes(usage)) if len(usage) > _NULL_LENGTH else None
+        if counts is not None:
+            self._counts = merged(self._counts, counts)
 
     def _end(self) -> list[Piece]:
         self._over = True
         reason = REASONS.get(self._reason)
         if reason is None:
             return [unheard_of(self._reason)]
-        return [*self._blocks.close_all(), Ended(reason, self._usage(), self._stop)]
-
-    def _usage(self) -> Usage | None:
-        """Anthropic counts what came from the cache, and went into it, apart from the input."""
-        if not self._counts:
-            return None
-        read, written = (self._counts.get(name, 0) for name in _CACHE)
-        return Usage(
-            input=self._counts.get("input_tokens", 0) + read + written,
-            output=self._counts.get("output_tokens", 0),
-            cached=read,
-            cache_write=written,
-            reasoning=self._counts.get("thinking", 0),
-        )
-
-
-_CACHE = ("cache_read_input_tokens", "cache_creation_input_tokens")
-_COUNTED = ("input_tokens", "output_tokens", *_CACHE)
+        return [*self._blocks.close_all(), Ended(reason, self._counts.usage() if self._counts else None, self._stop)]

@@ -11,9 +11,11 @@ from typing import Any
 
 import msgspec
 
-from pennyworth.money import Usage
+from pennyworth.wire.responses.body import FILTERED, LENGTH, read_event
+from pennyworth.wire.responses.usage import read_usage
 from pennyworth.wire.streams.blocks import Blocks
-from pennyworth.wire.streams.events import data_of, decoded
+from pennyworth.wire.streams.events import data_of, decoded, made_at
+from pennyworth.wire.streams.failures import failed, says_error, unheard_of, unreadable
 from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason
 
 _DELTAS: dict[str, Kind] = {
@@ -28,29 +30,8 @@ _WHOLE: dict[str, Kind] = {
     "response.reasoning_summary_text.done": "thinking",
     "response.reasoning_text.done": "thinking",
 }
-_INCOMPLETE: dict[str, Reason] = {"content_filter": "filtered"}
-
-
-class _InputDetails(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct, gc=False):
-    reasoning_tokens: int | None = None
-
-
-class _Usage(msgspec.Struct, gc=False):
-    input_tokens: int = 0
-    output_tokens: int = 0
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
-
-
-class _Error(msgspec.Struct, gc=False):
-    code: str | None = None
-    message: str | None = None
-    type: str | None = None
+_ENDS = ("response.completed", "response.incomplete")
+_FAILS = ("response.failed", "response.cancelled", "error")
 
 
 class _Incomplete(msgspec.Struct, gc=False):
@@ -60,17 +41,17 @@ class _Incomplete(msgspec.Struct, gc=False):
 class _Response(msgspec.Struct, gc=False):
     id: str = ""
     model: str = ""
-    created_at: float = 0
-    error: _Error | None = None
+    created_at: Any = 0
+    error: Any = None
     incomplete_details: _Incomplete | None = None
-    usage: _Usage | None = None
+    usage: msgspec.Raw = msgspec.Raw(b"")
 
 
 class _Item(msgspec.Struct, gc=False):
     type: str = ""
     call_id: str | None = None
     name: str | None = None
-    arguments: str | None = None
+    arguments: Any = None
     encrypted_content: str | None = None
 
 
@@ -85,9 +66,7 @@ class _Event(msgspec.Struct, gc=False):
     arguments: str | None = None
     item: _Item | None = None
     response: _Response | None = None
-    error: _Error | None = None
-    code: str | None = None
-    message: str | None = None
+    error: Any = None
 
 
 _EVENT = msgspec.json.Decoder(_Event)
@@ -108,9 +87,13 @@ class ResponsesReader:
 
     def read(self, event: bytes) -> list[Piece]:
         data = b"" if self._over else data_of(event)
-        found = decoded(_EVENT, data) if data and not data.startswith(b"[DONE]") else None
-        if found is None:
+        if not data or data.startswith(b"[DONE]"):
             return []
+        found = decoded(_EVENT, data)
+        if says_error(event) or (found is not None and _has_error(found)):
+            return self._fail(failed(data))
+        if found is None or (found.type in _ENDS and not _is_sound(data)):
+            return self._fail(unreadable())
         return self._begin(found.response) + self._take(found)
 
     def finish(self) -> list[Piece]:
@@ -121,20 +104,20 @@ class ResponsesReader:
         if self._began or response is None:
             return []
         self._began = True
-        return [Began(response.id, response.model, int(response.created_at))]
+        return [Began(response.id, response.model, made_at(response.created_at))]
 
     def _take(self, event: _Event) -> list[Piece]:
         kind = _DELTAS.get(event.type)
         if kind is not None:
-            return self._speak(event, kind, event.delta if isinstance(event.delta, str) else "")
+            return self._speak(event, kind, _text(event.delta))
         match event.type:
             case "response.function_call_arguments.delta":
-                return self._argue(event, event.delta if isinstance(event.delta, str) else "")
+                return self._argue(event, _text(event.delta))
             case "response.output_item.added":
                 return self._add(event, event.item) if event.item else []
             case "response.output_item.done":
                 return self._done(event, event.item) if event.item else []
-            case "response.completed" | "response.incomplete" | "response.failed" | "error":
+            case "response.completed" | "response.incomplete":
                 return self._end(event)
         return self._whole(event)
 
@@ -163,11 +146,11 @@ class ResponsesReader:
             return []
         self._calls = True
         pieces = self._blocks.open(event.output_index, "tool", item.call_id or "", item.name)
-        return pieces + self._argue(event, item.arguments or "")
+        return pieces + self._argue(event, _text(item.arguments))
 
     def _done(self, event: _Event, item: _Item) -> list[Piece]:
         if item.type == "function_call":
-            said = [] if event.output_index in self._said else self._argue(event, item.arguments or "")
+            said = [] if event.output_index in self._said else self._argue(event, _text(item.arguments))
             return [*said, *self._blocks.close(event.output_index)]
         sealed = self._blocks.seal(item.encrypted_content, _MAKER) if item.encrypted_content else []
         return sealed if item.type == "reasoning" else []
@@ -176,32 +159,39 @@ class ResponsesReader:
         self._over = True
         response = event.response or _Response()
         if event.type == "response.completed":
-            reason: Reason = "tools" if self._calls else "complete"
-        elif event.type == "response.incomplete":
-            told = (response.incomplete_details or _Incomplete()).reason or ""
-            reason = _INCOMPLETE.get(told, "length")
-        else:
-            error = response.error or event.error or _Error(event.code, event.message)
-            message = error.message or "The provider sent an error."
-            return [Failed(error.type or "api_error", message, error.code or "")]
-        return [*self._blocks.close_all(), Ended(reason, _usage(response.usage))]
+            return self._whole_reply("tools" if self._calls else "complete", response)
+        told = (response.incomplete_details or _Incomplete()).reason or ""
+        if told not in FILTERED and told not in LENGTH:
+            return [unheard_of(told)]
+        return self._whole_reply("filtered" if told in FILTERED else "length", response)
+
+    def _whole_reply(self, reason: Reason, response: _Response) -> list[Piece]:
+        return [*self._blocks.close_all(), Ended(reason, read_usage(bytes(response.usage)))]
+
+    def _fail(self, why: Failed) -> list[Piece]:
+        self._over = True
+        return [why]
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _has_error(event: _Event) -> bool:
+    response = event.response
+    return event.error is not None or event.type in _FAILS or (response is not None and response.error is not None)
+
+
+def _is_sound(data: bytes) -> bool:
+    """The last event is read as its recorder reads it: one that is no end there must not be one here."""
+    try:
+        read_event(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _place(event: _Event) -> Hashable:
     """Of a text. The kind belongs to it: a reasoning has parts of its summary and of its content under the same numbers."""
     kind = event.type.rpartition(".")[0]
     return event.output_index, kind, event.content_index, event.summary_index
-
-
-def _usage(usage: _Usage | None) -> Usage | None:
-    if usage is None:
-        return None
-    into = usage.input_tokens_details or _InputDetails()
-    out = usage.output_tokens_details or _OutputDetails()
-    return Usage(
-        input=usage.input_tokens,
-        output=usage.output_tokens,
-        cached=into.cached_tokens or 0,
-        cache_write=into.cache_write_tokens or 0,
-        reasoning=out.reasoning_tokens or 0,
-    )

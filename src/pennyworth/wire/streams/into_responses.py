@@ -10,6 +10,7 @@ from typing import Any
 from pennyworth.money import Usage
 from pennyworth.wire import loose
 from pennyworth.wire.streams.events import typed
+from pennyworth.wire.streams.failures import lost_call
 from pennyworth.wire.streams.pieces import (
     Began,
     Closed,
@@ -158,6 +159,9 @@ class ResponsesWriter:
         return out + self._tell("response.output_item.done", output_index=item.index, item=item.whole("completed"))
 
     def _end(self, piece: Ended) -> bytes:
+        """Elsewhere the reason tells that a tool was to run; here it is the calls that tell."""
+        if piece.reason == "tools" and not any(item.opened.kind == "tool" for item in self._output):
+            return self._fail(lost_call())
         why = _INCOMPLETE.get(piece.reason)
         status = "incomplete" if why else "completed"
         response = self._response(status, piece.usage)

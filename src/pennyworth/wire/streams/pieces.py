@@ -15,8 +15,6 @@ from pennyworth.money import Usage
 Kind = Literal["text", "thinking", "sealed", "refusal", "tool"]
 """Of a block. ``sealed``: thinking that nobody but its provider can read."""
 
-_MOST_REASON = 40
-
 Reason = Literal["complete", "length", "filtered", "tools"]
 """Why a reply ended, in the words of ``outcome.Ending``."""
 
@@ -74,12 +72,6 @@ class Failed(msgspec.Struct, frozen=True, gc=False):
     kind: str
     message: str
     code: str = ""
-
-
-def unheard_of(reason: str) -> Failed:
-    """It ended for a reason that nobody here knows: that must not pass for a good end."""
-    told = reason[:_MOST_REASON]
-    return Failed("api_error", f"The reply ended for a reason that has no words here: {told!r}", told)
 
 
 Piece = Began | Opened | Said | Signed | Closed | Ended | Failed
