@@ -429,3 +429,22 @@ async def test_what_a_defect_kept_from_being_reported_is_reported_later(house: M
     await h.runtime.accounts.report(all_back=True)
     account = Account("key:alice", "pico", *allowance.window("day", h.clock.now_s))
     assert shared.standing(account) == Standing(2 * COST, 0)
+
+
+CLAUDE = Provider(
+    name="anthropic",
+    base_url="http://anthropic.test/v1",
+    credential=Secret("sk"),
+    models=("claude-*",),
+    dialects=("messages",),
+    persistence=Persistence(tries=1),
+)
+
+
+async def test_a_cap_that_a_translation_puts_in_is_set_aside_for(house: MakeHouse) -> None:
+    """Anthropic wants a cap, so a question in chat completions without one is sent with the longest there is."""
+    h = await house(then=ANSWER, providers=(CLAUDE,), **plan(own=budget(900 * 10**9)))
+    heard = await ask(h, model="claude-sonnet-4-5", max_tokens=None)
+    assert heard.status == 429
+    assert not h.upstream.calls
+    assert (await ask(h, model="claude-sonnet-4-5", max_tokens=9)).status != 429

@@ -8,6 +8,7 @@ import sys
 from types import FrameType
 from typing import Any
 
+import msgspec
 import pytest
 
 from pennyworth.engine.passage import Reply
@@ -15,6 +16,7 @@ from pennyworth.engine.relay import Relay
 from pennyworth.plan import Provider, Route
 from pennyworth.request import Caller, Dialect
 from pennyworth.secret import Secret
+from pennyworth.testing.responses_bytes import message_item, response_json
 from pennyworth.testing.scripted import chat_events, chat_json, error_json, event, fail, reply, stream
 from pennyworth.wire.dialects import CODECS
 from pennyworth.wire.translate import reply_as_json
@@ -351,3 +353,74 @@ async def test_the_first_result_of_an_idempotency_key_is_given_again_in_its_own_
     assert first.body == again.body
     assert text_of(again, "chat") == "Paris."
     assert h.last().served == "replayed"
+
+
+async def test_nobody_reads_whose_question_it_was_when_another_dialect_said_it(house: MakeHouse):
+    """A response repeats whom it was for, also where that was asked for in chat completions."""
+    raw = response_json(message_item("Paris."), user="ann", metadata={"team": "red"}, model="gpt-4o-mini")
+    h = await house(then=reply(json=raw), providers=(provider("openai", "responses"),))
+    asked = {"model": "gpt-4o-mini", "messages": TURNS, "user": "ann", "metadata": {"team": "red"}}
+    question = {"model": "gpt-4o-mini", "input": TURNS, "store": False}
+    for mine in (await ask(h, "chat", asked), await ask(h, "responses", question)):
+        assert mine.status == 200
+    assert [receipt.served for receipt in h.receipts()] == ["upstream", "upstream"]
+    again = await ask(h, "chat", asked | {"user": "bob"})
+    assert h.last().served == "exact"
+    assert b"ann" not in again.body
+    assert b"red" not in again.body
+
+
+@pytest.mark.parametrize("into", ["messages", "responses"])
+async def test_a_body_that_is_no_reply_does_not_become_one_in_another_dialect(house: MakeHouse, into: Dialect):
+    odd = json.loads(chat_json("Paris."))
+    odd["choices"][0]["message"]["tool_calls"] = "look"
+    h = await house([reply(json=json.dumps(odd).encode())], providers=(provider("openai", "chat"),))
+    body = MESSAGES if into == "messages" else {"model": "gpt-4o-mini", "input": TURNS, "store": False}
+    heard = await ask(h, into, body)
+    assert heard.status == h.last().status == 502
+    assert h.last().served == "none"
+
+
+async def test_an_answer_asked_with_stop_words_serves_its_own_dialect_alone(house: MakeHouse):
+    """Only Anthropic says that a stop sequence ended it, and at which."""
+    ended = reply(json=message(stop_reason="stop_sequence", stop_sequence="END"))
+    h = await house([reply(json=chat_json("Paris.")), ended], providers=(provider("both", "chat", "messages"),))
+    await ask(h, "chat", CHAT | {"stop": ["END"]})
+    heard = await ask(h, "messages", MESSAGES | {"stop_sequences": ["END"]})
+    assert json.loads(heard.body)["stop_reason"] == "stop_sequence"
+    assert [receipt.served for receipt in h.receipts()] == ["upstream", "upstream"]
+
+
+@pytest.mark.parametrize("quoted", [r"Wrong key: a\/b\/c+d==", r"Wrong key: a/b/c+d\u003d\u003d", r"a/b/c+d=="])
+async def test_a_key_that_a_provider_says_back_in_another_spelling_is_not_told(house: MakeHouse, quoted: str):
+    secret = "a/b/c+d=="
+    whose = provider("anthropic", "messages")
+    whose = msgspec.structs.replace(whose, credential=Secret(secret))
+    error = b'{"type":"error","error":{"type":"invalid_request_error","message":"%b"}}' % quoted.encode()
+    for dialect, body in (("messages", MESSAGES), ("chat", CHAT)):
+        h = await house([reply(400, json=error)], providers=(whose,))
+        heard = await ask(h, dialect, body)  # type: ignore[arg-type]
+        assert heard.status == 400
+        assert secret not in json.loads(heard.body)["error"]["message"]
+
+
+async def test_who_shares_a_fallbacks_answer_does_not_read_for_whom_it_was_asked(house: MakeHouse):
+    more = asyncio.Event()
+    raw = response_json(message_item("Paris."), model="gpt-4o-mini")
+    h = await house(
+        [fail("connect"), reply(json=raw, head=more)],
+        providers=(
+            provider("openai", "chat", "responses", models=("gpt-*",)),
+            provider("other", "responses", models=("o-*",)),
+        ),
+        routes=(Route(fallbacks=("o-1",)),),
+    )
+    asked = {"model": "gpt-4o-mini", "messages": TURNS, "user": "ann", "metadata": {"team": "red"}}
+    question = {"model": "gpt-4o-mini", "input": TURNS, "store": False}
+    both = [asyncio.create_task(ask(h, "chat", asked)), asyncio.create_task(ask(h, "responses", question))]
+    await asyncio.sleep(0.01)
+    more.set()
+    assert [one.status for one in await asyncio.gather(*both)] == [200, 200]
+    assert sorted(receipt.served for receipt in h.receipts()) == ["coalesced", "upstream"]
+    assert b"ann" not in h.upstream.calls[-1].body
+    assert b"red" not in h.upstream.calls[-1].body

@@ -51,6 +51,11 @@ def said_back(request: Request) -> bool:
     return request.dialect == "responses" and not SAID_BACK.isdisjoint(request.fields)
 
 
+def without_names(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same question, and nobody's."""
+    return {name: value for name, value in fields.items() if name not in SAID_BACK}
+
+
 class Question(NamedTuple):
     """What is asked. ``fields``: the body in this ``form``. ``normal``: the same with its wording folded."""
 

@@ -15,10 +15,11 @@ from pennyworth.engine.accounts import Accounts
 from pennyworth.engine.holding import Holding
 from pennyworth.engine.passage import Passage
 from pennyworth.engine.purse import Held, Hold, Need, Purse
+from pennyworth.engine.saying import say
 from pennyworth.engine.state import State
-from pennyworth.errors import ConfigError, StoreError
+from pennyworth.errors import ConfigError, RequestError, StoreError
 from pennyworth.plan import Target
-from pennyworth.request import Through
+from pennyworth.request import Request, Through
 from pennyworth.view import Grant
 
 _BROKEN_S = 60.0
@@ -137,7 +138,7 @@ class Allowances:
         if not purse.money:
             return Need(0, tokens)
         rate = p.terms.rates.rate(target, self._state.clock.wall_s())
-        return Need(worst.price(worst.bound(p.asks(target)), rate.tariff), tokens) if rate else None
+        return Need(worst.price(worst.bound(_sent(p, target)), rate.tariff), tokens) if rate else None
 
     def _beyond_rate(self, p: Passage, limit: Limit) -> Refuse | None:
         """Refused at once, or later where no kept answer is found, or sent to another model then."""
@@ -165,6 +166,18 @@ class Allowances:
     def _count(self, what: str, action: str) -> None:
         counts, name = self._state.counters.limited, f"{what}/{action}"
         counts[name] = counts.get(name, 0) + 1
+
+
+def _sent(p: Passage, target: Target) -> Request:
+    """As the target reads it: a translation may put in a cap, and then that is what the call may cost."""
+    if p.batch is not None:
+        return p.asks(target)
+    if target is p.target:
+        return p.case.saying.request
+    try:
+        return say(p.request, target, p.route).request
+    except RequestError:
+        return p.request  # it is not asked
 
 
 def _downgrades(limit: Limit, p: Passage) -> bool:

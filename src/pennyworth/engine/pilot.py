@@ -125,7 +125,7 @@ class Pilot:
         if target is not p.target:
             if p.batch is not None:
                 p.batch.ask_all()  # another model's vectors do not belong beside those that were found
-            return say(p.request, target, p.route)
+            return say(p.request, target, p.route, nameless=p.shares)
         return p.case.saying if p.batch is None else Saying(p.batch.request)
 
     def _land(self, flight: Flight, p: Passage, sent: Sent) -> None:

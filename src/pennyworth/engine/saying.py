@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
+from pennyworth.decide.key import without_names
 from pennyworth.decide.spoken import spoken
 from pennyworth.errors import RequestError
 from pennyworth.plan import Route, Target
@@ -19,8 +22,11 @@ class Saying(NamedTuple):
     dropped: tuple[str, ...] = ()
 
 
-def say(request: Request, target: Target, route: Route) -> Saying:
-    """Raises ``RequestError``: 400, it cannot be said in any dialect the target speaks."""
+def say(request: Request, target: Target, route: Route, *, nameless: bool = False) -> Saying:
+    """``nameless``: without what a reply of another dialect would say of its caller to whoever shares it.
+
+    Raises ``RequestError``: 400, it cannot be said in any dialect the target speaks.
+    """
     into = spoken(target.provider, request.dialect)
     if into == request.dialect:
         return Saying(request)
@@ -32,4 +38,6 @@ def say(request: Request, target: Target, route: Route) -> Saying:
             code="unsupported_dialect",
             param="model",
         )
+    if nameless and into == "responses":
+        request = msgspec.structs.replace(request, fields=without_names(request.fields))
     return Saying(*request_into(request, into, route.drop))

@@ -94,7 +94,9 @@ class Triage:
         verdict = cacheable.verdict(request, route, enabled, target.model)
         named = verdict.look or verdict.keep or verdict.why == "sampled"
         # Of a batch each item is a question (``items``).
-        question = question_of(request, plan.cache) if named and request.dialect != "embeddings" else None
+        question = (
+            question_of(request, plan.cache, saying.request) if named and request.dialect != "embeddings" else None
+        )
         keys = self._keyring.keys(request, question, target, route.name, epoch) if question else None
         name, form = keys.exact.hex()[:16] if keys else "", question.form if question else request.dialect
         return Case(request, plan, enabled, epoch, target, fallbacks, route, verdict, keys, name, form, saying)

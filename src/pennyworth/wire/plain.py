@@ -140,6 +140,8 @@ _CHECKS: Mapping[str, Callable[[Any], bool]] = {
 
 def _plain(prompt: Prompt) -> Mapping[str, Any]:
     """Raises ``_NotPlainError``."""
+    if prompt.stop:
+        raise _NotPlainError  # only Anthropic says that a stop sequence ended an answer, and at which
     if prompt.verbosity is not None or (prompt.shape and prompt.shape.kind != "text"):
         raise _NotPlainError
     if not prompt.turns or prompt.turns[-1].role != "user" or (prompt.temperature or 0) > 1:
@@ -151,7 +153,7 @@ def _plain(prompt: Prompt) -> Mapping[str, Any]:
         turns=tuple([_turn(turn, first=i == 0) for i, turn in enumerate(turns)]),
         tools=tuple([_tool(tool, prompt) for tool in prompt.tools]) if prompt.tools else None,
         shape=None,
-        stop=prompt.stop or None,
+        stop=None,
         spelled=("max_tokens",),
     )
     return fields_of(bare)
