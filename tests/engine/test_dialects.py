@@ -404,6 +404,19 @@ async def test_a_key_that_a_provider_says_back_in_another_spelling_is_not_told(h
         assert secret not in json.loads(heard.body)["error"]["message"]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_is_said_anew_is_json_whatever_it_came_as(house: MakeHouse, stream: bool):
+    page = reply(502, body=b"<html>Bad gateway</html>", headers={"content-type": "text/html"})
+    two = json.loads(chat_json("Paris."))
+    two["choices"].append(two["choices"][0] | {"index": 1})
+    for odd in (page, reply(json=two)):
+        h = await house([odd], providers=(provider("openai", "chat"),))
+        heard = await ask(h, "messages", MESSAGES | {"stream": stream})
+        assert heard.status == 502
+        assert heard.headers["content-type"] == "application/json"
+        assert json.loads(heard.body)["type"] == "error"
+
+
 async def test_who_shares_a_fallbacks_answer_does_not_read_for_whom_it_was_asked(house: MakeHouse):
     more = asyncio.Event()
     raw = response_json(message_item("Paris."), model="gpt-4o-mini")

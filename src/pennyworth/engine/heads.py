@@ -119,7 +119,9 @@ def of_failed_through(
 
 
 def type_of(p: Passage, upstream: tuple[tuple[str, str], ...], outcome: Outcome) -> tuple[bytes, bytes]:
-    """Events or JSON, as asked; a provider's own error page keeps the type it came with."""
+    """Events or JSON, as asked; a provider's own error page keeps the type it came with, where it is not said anew."""
+    if outcome.dialect != p.request.dialect and (not trouble.gives(outcome) or p.said is None or p.said[1] is None):
+        return JSON
     if trouble.gives(outcome) and outcome.ending not in ("cut", "error"):
         return EVENTS if p.request.stream else JSON
     told = trouble.explain(outcome, p.answering) if not trouble.gives(outcome) else None

@@ -45,7 +45,7 @@ _ERRORS = frozenset((
 class MessagesWriter:
     """``_open``: the number of the open block, -1 without one; ``_waiting``: pieces of blocks whose turn is yet to come."""
 
-    __slots__ = ("_arguments", "_head", "_index", "_kind", "_open", "_refused", "_waiting")
+    __slots__ = ("_arguments", "_asked_at", "_head", "_index", "_kind", "_open", "_refused", "_waiting")
 
     def __init__(self) -> None:
         self._open = -1
@@ -53,6 +53,7 @@ class MessagesWriter:
         self._index = -1
         self._head = b""
         self._arguments: list[str] = []
+        self._asked_at = 0
         self._waiting: dict[int, list[Piece]] = {}
         self._refused = False
 
@@ -98,8 +99,11 @@ class MessagesWriter:
         return b""
 
     def _is_whole(self) -> bool:
-        if not self._arguments or not self._arguments[-1].rstrip().endswith("}"):
+        """Looked at once for each piece of them, however much waits meanwhile."""
+        pieces = len(self._arguments)
+        if pieces == self._asked_at or not self._arguments[-1].rstrip().endswith("}"):
             return False
+        self._asked_at = pieces
         try:
             loose.read("".join(self._arguments).encode("utf-8", "surrogatepass"))
         except loose.UNREADABLE:
@@ -119,7 +123,7 @@ class MessagesWriter:
         return out
 
     def _begin(self, opened: Opened) -> bytes:
-        self._open, self._kind, self._arguments = opened.block, opened.kind, []
+        self._open, self._kind, self._arguments, self._asked_at = opened.block, opened.kind, [], 0
         self._index += 1
         if opened.kind == "sealed":
             return b""  # begun with what it seals
