@@ -20,7 +20,8 @@ class Caller(msgspec.Struct, frozen=True):
 
     Attributes:
         scope: who may share an answer with this caller; a hard partition, part of every key. Never a secret itself.
-        credential: the caller's own provider ``Authorization`` value, only where the operator forwards it.
+        credential: the caller's own provider ``Authorization`` value, only where the operator forwards it; or that of
+            ``x-api-key``, as Anthropic's SDKs show it, which ``shows`` says.
         client: the name of the key it showed, "" where callers need none. ``team``: that key's team, "" without one.
         narrow: what of each request narrows the scope further, so that answers are shared within it only.
     """
@@ -30,6 +31,7 @@ class Caller(msgspec.Struct, frozen=True):
     client: str = ""
     team: str = ""
     narrow: Literal["", "user", "conversation"] = ""
+    shows: Literal["authorization", "x-api-key"] = "authorization"
 
     def __repr__(self) -> str:  # a credential must not reach a log by way of a repr
         return f"Caller(scope={self.scope!r})"

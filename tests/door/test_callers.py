@@ -136,3 +136,17 @@ def test_the_callers_own_key_goes_to_the_provider_where_the_operator_says_so(scr
     assert b"authorization: bearer sk-of-the-caller" in provider.requests[0].lower()
     assert b"sk-provider-key" not in provider.requests[0]
     assert gateway.last().scope.startswith("credential:")
+
+
+def test_an_anthropic_sdks_key_goes_on_as_it_was_shown_and_has_a_scope_of_its_own(scripted: MakeGateway):
+    reply = connection(send(last_reply(chat_json("yes"))))
+    gateway, provider = scripted(then=reply, provider={"forward_caller": True}, allow_anonymous=True)
+    with Wire(gateway.port) as wire:
+        for mine in ("sk-ant-mine", "sk-ant-yours"):
+            assert wire.send(post(question(), f"x-api-key: {mine}")).read()
+    for asked, mine in zip(provider.requests, (b"sk-ant-mine", b"sk-ant-yours"), strict=True):
+        assert b"x-api-key: " + mine in asked.lower()
+        assert b"authorization" not in asked.lower()
+    scopes = {receipt.scope for receipt in gateway.receipts()}
+    assert len(scopes) == 2
+    assert all(scope.startswith("credential:") for scope in scopes)

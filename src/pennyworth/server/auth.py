@@ -61,10 +61,16 @@ class Gatekeeper:
             return self._by_key(_bearer(authorization) or api_key)
         if self._forwards and authorization:
             return Caller("credential:" + self._keyring.pseudonym("credential", authorization), authorization)
+        if self._forwards and api_key:
+            scope = "credential:" + self._keyring.pseudonym("credential", f"x-api-key: {api_key}")
+            return Caller(scope, api_key, shows="x-api-key")
         if self._anonymous:
             return _ANONYMOUS
         if self._forwards:
-            message = "This gateway sends each caller's own provider key on. Send yours as 'Authorization: Bearer …'."
+            message = (
+                "This gateway sends each caller's own provider key on. Send yours as 'Authorization: Bearer …', or as "
+                "x-api-key."
+            )
         else:
             message = (
                 "This gateway has no client key configured and so serves nobody. "
