@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tests.fuzz import bodies, http, records, streams
+from tests.fuzz import bodies, dialects, http, others, records, streams
 from tests.fuzz.law import FoundError, Trial, row, tried
 
 __all__ = ["TRIALS", "FoundError", "Trial", "row", "tried"]
@@ -26,5 +26,14 @@ TRIALS: Mapping[str, Trial] = MappingProxyType(
         "store row": records.STORE_ROW,
         "journal line": records.JOURNAL_LINE,
         "configuration": records.CONFIGURATION,
+        "path passed through": others.PATH,
+        "form passed through": others.FORM,
+        "batch line": others.BATCH_LINE,
+        "embeddings request": others.EMBEDDINGS,
+        "embeddings reply": others.EMBEDDED,
+        **dialects.RECORDERS,
+        **dialects.STREAMS,
+        **dialects.REPLIES,
+        **dialects.REQUESTS,
     }
 )

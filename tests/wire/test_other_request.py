@@ -134,3 +134,8 @@ def test_only_what_may_be_its_beginning_is_held_back():
     assert striking.feed(b"data: 1\n\nsk") == b"data: 1\n\n"
     assert striking.feed(b"ip") == b"skip"
     assert Striking(Secret("")).feed(b"sk") == b"sk"
+
+
+def test_a_value_that_begins_like_a_boundary_does_not_end_its_part():
+    body = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--bare\r\n--b--\r\n'
+    assert model_of(body, "multipart/form-data; boundary=b") == ""  # nothing of a length that a model has

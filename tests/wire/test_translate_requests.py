@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import time
 from typing import Any
 
 import msgspec
@@ -380,3 +382,28 @@ def test_a_bare_thought_alone_leaves_no_turn_of_nothing_behind() -> None:
     asked = [{"role": "user", "content": "Why?"}, thought, {"role": "user", "content": "So?"}]
     roles = [message["role"] for message in said("responses", "chat", input=asked)["messages"]]
     assert roles == ["user", "user"]
+
+
+@pytest.mark.parametrize(("origin", "into"), [("chat", "messages"), ("responses", "chat")])
+def test_four_times_the_turns_in_a_row_take_about_four_times_the_work(origin: Dialect, into: Dialect) -> None:
+    """A body may be all turns of one sort. Work that grows with the square of it (16 times here) would hold up everybody."""
+    assert _work(origin, into, 16_000) < 9 * _work(origin, into, 4_000)
+
+
+def _work(origin: Dialect, into: Dialect, count: int) -> float:
+    results = [{"role": "tool", "tool_call_id": "c1", "content": "one"}] * count
+    items = [{"role": "assistant", "content": "a"}] * count
+    asked: dict[str, Any] = (
+        {"messages": [USER, CALLED, *results, USER]} if origin == "chat" else {"input": [*items, USER]}
+    )
+    request = request_in(origin, {**START[origin], **asked})
+    taken = []
+    gc.disable()  # it looks at everything the tests have made, again and again
+    try:
+        for _ in range(3):
+            started = time.process_time()
+            request_into(request, into)
+            taken.append(time.process_time() - started)
+    finally:
+        gc.enable()
+    return min(taken)

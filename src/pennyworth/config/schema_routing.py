@@ -58,7 +58,11 @@ PROVIDER = Section(
             meaning="how our key is shown: as a bearer token, in a header of that name, or not at all",
             default="the preset's, or `bearer`",
         ),
-        Field(key="forward_caller", kind=FLAG, meaning="send the caller's own key (Authorization, or x-api-key) instead of one of ours"),
+        Field(
+            key="forward_caller",
+            kind=FLAG,
+            meaning="send the caller's own key (Authorization, or x-api-key) instead of one of ours",
+        ),
         Field(
             key="models", kind=PATTERNS, meaning="the models asked of it; * is any text", default="the preset's, or *"
         ),

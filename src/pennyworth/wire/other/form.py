@@ -10,6 +10,8 @@ from pennyworth.errors import RequestError
 _BOUNDARY = re.compile(r"""boundary=(?:"([^"\r\n]{1,70})"|([^\s;"]{1,70}))""", re.IGNORECASE)
 _NAMED = re.compile(rb"""(?i)^content-disposition:[^\r\n]*;[ \t]*name="?model"?[ \t]*(?:;|\r?$)""", re.MULTILINE)
 _FILE = re.compile(rb"""(?i)^content-disposition:[^\r\n]*;[ \t]*filename""", re.MULTILINE)
+_BEHIND = (b"\r", b"\n", b"-", b" ", b"\t", b"")
+"""What may stand behind a boundary: any other byte belongs to a value that begins like one."""
 _LONGEST_HEAD = 4096
 _LONGEST_MODEL = 256
 
@@ -34,7 +36,8 @@ def _parts(body: bytes, mark: bytes) -> list[memoryview]:
     """Without copying any: a part may be a file of many megabytes."""
     view, edges, at = memoryview(body), [], body.find(mark)
     while at >= 0:
-        edges.append(at)
+        if body[at + len(mark) : at + len(mark) + 1] in _BEHIND:
+            edges.append(at)
         at = body.find(b"\n" + mark, at + len(mark))
         at = at + 1 if at >= 0 else at
     return [view[start + len(mark) : end] for start, end in itertools.pairwise(edges)]

@@ -14,7 +14,7 @@ PREFIX = "/v1/"
 
 _LONGEST = 4096
 _PATH = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})+")
-_QUERY = re.compile(r"[!-~]*")
+_QUERY = re.compile(r"[!\"$-~]*")  # behind a "#" the next reader may see nothing
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _NEEDLESS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/\\%")
 """Escaped, these are the same to one reader and another thing to the next (RFC 3986 §2.3, §6.2.2.2)."""
