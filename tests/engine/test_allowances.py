@@ -448,3 +448,20 @@ async def test_a_cap_that_a_translation_puts_in_is_set_aside_for(house: MakeHous
     assert heard.status == 429
     assert not h.upstream.calls
     assert (await ask(h, model="claude-sonnet-4-5", max_tokens=9)).status != 429
+
+
+async def test_a_model_named_for_this_that_has_no_words_for_the_request_leaves_the_limit_standing(
+    house: MakeHouse,
+) -> None:
+    openai = Provider(
+        name="openai",
+        base_url="http://openai.test/v1",
+        credential=Secret("sk"),
+        models=("gpt-*",),
+        persistence=CLAUDE.persistence,
+    )
+    own = budget(1, at_limit="downgrade", downgrade_to="claude-sonnet-4-5")
+    h = await house(then=ANSWER, providers=(openai, CLAUDE), **plan(own=own))
+    heard = await ask(h, seed=7)
+    assert (heard.status, json.loads(heard.body)["error"]["code"]) == (429, "insufficient_quota")
+    assert not h.upstream.calls

@@ -437,3 +437,14 @@ async def test_who_shares_a_fallbacks_answer_does_not_read_for_whom_it_was_asked
     assert sorted(receipt.served for receipt in h.receipts()) == ["coalesced", "upstream"]
     assert b"ann" not in h.upstream.calls[-1].body
     assert b"red" not in h.upstream.calls[-1].body
+
+
+@pytest.mark.parametrize(
+    "field", [r'"\ud800": 1', r'"seed": "\ud800"', r'"tool_choice": {"\ud83d": "\ud800"}', r'"x\u0000\r\n": 1']
+)
+async def test_a_field_that_is_half_a_character_is_refused_by_its_name_like_any_other(house: MakeHouse, field: str):
+    h = await house(providers=(provider("anthropic", "messages"),))
+    body = b'{"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "hi"}], %b}' % field.encode()
+    heard = await ask(h, "chat", body)
+    assert (heard.status, json.loads(heard.body)["error"]["code"]) == (400, "cannot_translate")
+    assert h.last().status == 400

@@ -49,7 +49,7 @@ class Allowances:
             return self._unavailable()
         for limit, holding in purse.money:
             if holding.short and limit.at_limit == "refuse" and not self._could_fit(p, purse, holding.left):
-                return self._refuse(p, limit)
+                return self.refusal(p, limit)
         return None
 
     def pass_through(self, p: Passage, through: Through, grant: Grant) -> Refuse | None:
@@ -92,7 +92,7 @@ class Allowances:
             if not need.pico:
                 return None
         no = self._set_aside(p, p.hold, target, need)
-        return self._refuse(p, no) if isinstance(no, Limit) else no
+        return self.refusal(p, no) if isinstance(no, Limit) else no
 
     def _filled(self, grant: Grant, now_s: float) -> Purse:
         try:
@@ -130,7 +130,7 @@ class Allowances:
         if _downgrades(decides, p) and p.asked is None and p.hold is None:
             self._count(_KINDS[decides.unit], "downgrade")
             return decides
-        return self._refuse(p, decides)
+        return self.refusal(p, decides)
 
     def _need(self, p: Passage, target: Target, purse: Purse) -> Need | None:
         """``None``: the target has no price, and there is a budget to keep."""
@@ -146,13 +146,14 @@ class Allowances:
             p.beyond = limit
             self._count(_KINDS[limit.unit], "downgrade")
             return None
-        no = self._refuse(p, limit)
+        no = self.refusal(p, limit)
         if limit.at_limit == "refuse":
             return no
         p.barred = no
         return None
 
-    def _refuse(self, p: Passage, limit: Limit) -> Refuse:
+    def refusal(self, p: Passage, limit: Limit) -> Refuse:
+        """What is told of a limit that is reached."""
         assert p.purse is not None
         held = next(one for one in (*p.purse.money, *p.purse.requests, *p.purse.tokens) if one.limit is limit)
         at_limit: AtLimit = "cache_only" if limit.at_limit == "cache_only" else "refuse"

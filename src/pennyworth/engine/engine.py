@@ -26,6 +26,7 @@ from pennyworth.engine.permits import Permits
 from pennyworth.engine.pilot import Pilot
 from pennyworth.engine.relay import Relay
 from pennyworth.engine.replays import Replays
+from pennyworth.engine.saying import UNSAYABLE
 from pennyworth.engine.state import State
 from pennyworth.engine.through import ThroughRelay, case_of, counted_here
 from pennyworth.engine.triage import Triage
@@ -166,7 +167,9 @@ class Engine:
             return self._no(asked.request, p.view, no)
         case = self._triage.decide(CODECS[p.request.dialect].renamed(p.request, no.downgrade_to), p.view)
         if isinstance(case, Refuse):
-            return self._no(asked.request, p.view, case)
+            # A model that has no words for the request is no way out, and the caller has not asked for it.
+            refused = self._allowances.refusal(p, no) if case.code in UNSAYABLE else case
+            return self._no(asked.request, p.view, refused)
         permit = self._permits.of(p.view.tenants.grants.get(p.request.caller.client), case, p.view)
         if permit is not None and permit.barred is not None:
             return self._no(asked.request, p.view, permit.barred, permit.barred.code)

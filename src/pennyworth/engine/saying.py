@@ -14,6 +14,9 @@ from pennyworth.request import Request
 from pennyworth.wire.dialects import CODECS
 from pennyworth.wire.translate import request_into
 
+UNSAYABLE = ("cannot_translate", "unsupported_dialect")
+"""Codes of ``say``'s errors."""
+
 
 class Saying(NamedTuple):
     """``request``: as it is sent, in the dialect it names. ``dropped``: the fields that had no words there."""
