@@ -10,10 +10,10 @@ from pennyworth.request import Request
 from pennyworth.wire.translate import plain_form
 
 
-def question_of(request: Request, spec: CacheSpec, sent: Request) -> Question:
+def question_of(request: Request, spec: CacheSpec, sent: Request | None = None) -> Question:
     """Wordings can be told from their normal form where messages stand as in chat completions. ``sent``: the request in
-    the words of its target, whose reply may say more of its caller than every dialect is to read."""
-    plain = plain_form(request) if request.dialect in CONVERSATIONS and not said_back(sent) else None
+    the words of its target, where those are others, whose reply may say more of its caller than every dialect is to read."""
+    plain = plain_form(request) if request.dialect in CONVERSATIONS and not said_back(sent or request) else None
     if plain is not None:
         return Question(NEUTRAL, plain, normalise.normalise_messages(plain, spec))
     fields = request.fields

@@ -23,7 +23,7 @@ def says_error(event: bytes) -> bool:
 def failed(data: bytes) -> Failed:
     """The error in an event, however its provider frames it."""
     try:
-        error = _error_in(loose.read(data))
+        error: Any = _error_in(loose.read(data))
     except loose.UNREADABLE:
         error = None
     if error.__class__ is not dict:
