@@ -33,6 +33,8 @@ WRONG: list[tuple[Dialect, bytes, bytes, str]] = [
     ("chat", CHAT, b'data: {"error":{"message":"overloaded","code":529}}\n\n', "overloaded"),
     ("chat", CHAT, b'data: {"error":{}}\n\n', "sent an error"),
     ("chat", CHAT, b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"id":7}]}}]}\n\n', "be read"),
+    ("chat", CHAT, b'data: {"choices":[{"index":0,"delta":{"images":[{"type":"image_url"}]}}]}\n\n', "an image"),
+    ("chat", CHAT, b'data: {"choices":[{"index":0,"delta":{"audio":{"id":"a","data":"AA=="}}}]}\n\n', "a sound"),
     ("responses", RESPONSE, b'event: error\ndata: {"type":"error","error":"overloaded"}\n\n', "overloaded"),
     ("responses", RESPONSE, b'data: {"type":"response.output_text.delta","output_index":"x"}\n\n', "be read"),
 ]

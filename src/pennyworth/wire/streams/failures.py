@@ -22,16 +22,23 @@ def says_error(event: bytes) -> bool:
 
 def failed(data: bytes) -> Failed:
     """The error in an event, however its provider frames it."""
-    try:
-        error: Any = _error_in(loose.read(data))
-    except loose.UNREADABLE:
-        error = None
+    error = _error_in(_read(data))
     if error.__class__ is not dict:
-        return Failed("api_error", error if isinstance(error, str) and error else _SAYS_NOTHING)
-    kind, message, code = error.get("type"), error.get("message"), error.get("code")
-    known = isinstance(kind, str) and kind not in ("", "error")
-    said = message if isinstance(message, str) and message else _SAYS_NOTHING
-    return Failed(kind if known else "api_error", said, str(code) if isinstance(code, str | int) else "")
+        return Failed("api_error", _text(error) or _SAYS_NOTHING)
+    kind, code = _text(error.get("type")), error.get("code")
+    told = str(code) if isinstance(code, str | int) else ""
+    return Failed("api_error" if kind in ("", "error") else kind, _text(error.get("message")) or _SAYS_NOTHING, told)
+
+
+def _read(data: bytes) -> Any:
+    try:
+        return loose.read(data)
+    except loose.UNREADABLE:
+        return None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _error_in(body: Any) -> Any:
@@ -53,6 +60,11 @@ def unheard_of(reason: str) -> Failed:
 def unreadable() -> Failed:
     """An event that cannot be read may have held anything: what is left must not pass for the whole."""
     return Failed("api_error", "An event of the reply could not be read", "unreadable_event")
+
+
+def unsayable(what: str) -> Failed:
+    """A part of what was said, and not beside it: a whole reply with such a part is refused too."""
+    return Failed("api_error", f"The reply holds {what}, which has no words here", "cannot_translate")
 
 
 def lost_call() -> Failed:

@@ -14,7 +14,7 @@ from pennyworth.wire.chat.body import ENDINGS, PIECE
 from pennyworth.wire.chat.usage import read_usage
 from pennyworth.wire.streams.blocks import Blocks
 from pennyworth.wire.streams.events import data_of, decoded, made_at
-from pennyworth.wire.streams.failures import failed, says_error, unheard_of, unreadable
+from pennyworth.wire.streams.failures import failed, says_error, unheard_of, unreadable, unsayable
 from pennyworth.wire.streams.pieces import Began, Ended, Failed, Kind, Piece, Reason, Said
 
 _NULL_LENGTH = len(b"null")
@@ -51,6 +51,8 @@ class _Delta(msgspec.Struct, gc=False):
     refusal: str | None = None
     tool_calls: list[_Call] | None = None
     function_call: _Function | None = None
+    audio: Any = None
+    images: Any = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -143,6 +145,8 @@ class ChatReader:
         if len(usage) > _NULL_LENGTH:
             self._usage = usage
         for choice in chunk.choices or ():
+            if choice.index == 0 and choice.delta is not None and (choice.delta.audio or choice.delta.images):
+                return pieces + self._fail(unsayable("a sound" if choice.delta.audio else "an image"))
             if choice.index == 0:
                 pieces += self._see(choice)
         return pieces
