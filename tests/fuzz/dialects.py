@@ -23,8 +23,7 @@ from pennyworth.request import Caller, Dialect, Request
 from pennyworth.testing.chat_bytes import DONE, chat_events, chat_json
 from pennyworth.testing.responses_bytes import call_item, response_events, response_json
 from pennyworth.wire.dialects import CODECS
-from pennyworth.wire.neutral.meaning import said_by
-from pennyworth.wire.neutral.nouns import Part, Prompt, Text, Thinking, ToolCall, ToolResult
+from pennyworth.wire.neutral.nouns import Part, Prompt, Refusal, Text, Thinking, ToolCall, ToolResult
 from pennyworth.wire.speakers import SPEAKERS
 from pennyworth.wire.sse import EventSplitter
 from pennyworth.wire.translate import (
@@ -248,7 +247,8 @@ def _translated(origin: Dialect, into: Dialect, case: Case) -> str:
     if there.ending in ("complete", "tools") and outcome.ending not in ("complete", "tools"):
         raise BrokenLawError(f"{outcome.ending} ({outcome.fault}) there looks {there.ending}", raw, said)
     if outcome.ending in ("complete", "tools") and not outcome.fault:
-        lost = outcome.ending == "tools" and there.ending == "error"  # a call that has no name
+        # A call that has no name, or what a recorder need not look at and a translation must.
+        lost = there.ending == "error" and (outcome.ending == "tools" or b"could not be read" in said)
         if outcome.finishes[0] not in ("pause_turn", "compaction") and there.ending != outcome.ending and not lost:
             raise BrokenLawError(f"{outcome.ending} has become {there.ending} ({there.fault})", raw, said)
         if there.fault and not lost:
@@ -276,9 +276,18 @@ def _said(dialect: Dialect, body: bytes) -> Said | None:
     completion = SPEAKERS[dialect].completion_of(json.loads(body))
     if completion is None or len(completion.answers) != 1:
         return None
-    parts = [part for turn in said_by(completion).answers[0].turns for part in turn.parts]
-    calls = tuple([(part.name, str(part.arguments)) for part in parts if isinstance(part, ToolCall)])
-    return Said("".join([part.text for part in parts if isinstance(part, Text)]), calls)
+    parts = [part for turn in completion.answers[0].turns for part in turn.parts]
+    calls = tuple([(part.name, _arguments(part)) for part in parts if isinstance(part, ToolCall)])
+    return Said("".join([part.text for part in parts if isinstance(part, Text | Refusal)]), calls)
+
+
+def _arguments(call: ToolCall) -> str:
+    """However they are spelt."""
+    said = call.arguments
+    try:
+        return json.dumps(json.loads(said or "{}") if isinstance(said, str) else said, default=float)
+    except ValueError:
+        return str(said)
 
 
 def _body(chance: random.Random, dialect: Dialect) -> Case:
