@@ -66,6 +66,10 @@ def of_reply(line: Line, heard: Heard) -> Answer:
     )
 
 
+def of_fault(line: Line, trouble: Trouble, code: str, message: str) -> Answer:
+    return Answer(out=Out(f"line_{line.number + 1}", line.custom_id, error=Fault(code, message)), trouble=trouble)
+
+
 def _json(body: bytes) -> msgspec.Raw:
     """As it came, on one line; what is no JSON becomes a JSON text."""
     try:

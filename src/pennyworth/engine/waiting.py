@@ -95,7 +95,7 @@ class Waiting:
 
     async def name_of(self, request: Request) -> Key | None:
         """By which equal questions are known, where they may share an answer."""
-        p = self.resume(request, "")
+        p = self.resume(request, "", self._state.control.epoch)
         if isinstance(p, Refuse):
             return None
         await self._find_place(p)
