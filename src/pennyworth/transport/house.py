@@ -56,7 +56,7 @@ class House:
         """What it returns, awaited on the engine's loop, after everything that was asked of it before. Raises
         ``PennyworthError``: it is closed meanwhile."""
         try:
-            return self.loop.take(self._begin, work).result()
+            return self.loop.aside(lambda: self.loop.take(self._begin, work).result())
         except CancelledError:
             raise PennyworthError(_CLOSED) from None
 

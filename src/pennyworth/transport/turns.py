@@ -47,9 +47,13 @@ class TurnLoop(asyncio.SelectorEventLoop):
         It runs in a context of the loop's own, since what it begins may outlive its caller. For the main thread it is done
         by another, whom no signal interrupts.
         """
+        return self.aside(partial(self._take, work, *args))
+
+    def aside(self, work: Callable[[], T]) -> T:
+        """What it returns; for the main thread, done where no signal interrupts it."""
         if threading.current_thread() is threading.main_thread():
-            return self._undisturbed.do(partial(self._take, work, *args))
-        return self._take(work, *args)
+            return self._undisturbed.do(work)
+        return work()
 
     def _take(self, work: Callable[[*Ts], T], *args: *Ts) -> T:
         if self._holder == threading.get_ident():

@@ -30,6 +30,9 @@ class Visit:
     forgets it is taken to have left when the visit is collected.
     """
 
+    _over = True
+    """Of one that a signal kept from being made."""
+
     def __init__(self, house: House, asked: Asked) -> None:
         self._house = house
         self._given: Reply | Relay | None = None
@@ -64,12 +67,13 @@ class Visit:
     # Waiting, in the caller's thread.
 
     def _wait(self, look: Callable[[], T | None], within_s: float | None) -> T:
-        moved = threading.Event()
-        look_once = partial(self._look, look, moved.set)
+        """By a bare lock: a signal that strikes within an ``Event`` may leave it locked, and the engine with it."""
+        moved = threading.Lock()
+        moved.acquire()
+        look_once = partial(self._look, look, partial(_release, moved))
         while (found := self._house.loop.take(look_once)) is None:
-            if not moved.wait(within_s):
+            if not moved.acquire(timeout=-1 if within_s is None else min(within_s, threading.TIMEOUT_MAX)):
                 raise TimeoutError
-            moved.clear()
         return found
 
     async def _wait_async(self, look: Callable[[], T | None], within_s: float | None) -> T:
@@ -144,6 +148,11 @@ class Visit:
         self._left = self._over = True
         if isinstance(self._given, Relay):
             self._given.close()
+
+
+def _release(moved: threading.Lock) -> None:
+    with suppress(RuntimeError):  # woken already
+        moved.release()
 
 
 def _waker(loop: asyncio.AbstractEventLoop, moved: asyncio.Future[None]) -> Callable[[], None]:
