@@ -199,7 +199,7 @@ def test_a_bench_that_is_not_there_is_refused_with_those_that_are() -> None:
     command = [sys.executable, "-m", "benchmarks", "no-such-bench"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert "gateway, hits, keys, budgets, memory" in done.stderr
+    assert "gateway, dialects, hits, keys, budgets, memory" in done.stderr
 
 
 def test_a_sheet_shows_every_cell_and_nothing_where_nothing_applies() -> None:
