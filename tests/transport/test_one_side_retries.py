@@ -21,7 +21,7 @@ from tests.transport.conftest import MakeLibrary
 from tests.transport.doors import receipts_of
 
 TRIES = 3
-PATIENT = Persistence(tries=TRIES, pause_s=0.001, retry_share=1.0, trip_after=10**9)
+PATIENT = Persistence(tries=TRIES, pause_s=0.001, retry_share=1.0, trip_after=10**9, wait_s=0.1)
 TEXT = {"messages": [{"role": "user", "content": "Why are fire engines red?"}]}
 
 
