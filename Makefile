@@ -25,7 +25,7 @@ demo: $(READY) ## the main job: real questions through a real gateway, and proof
 run: $(READY) ## the gateway on 127.0.0.1:8080, its admin port on 127.0.0.1:8081
 	@$(BIN)/pennyworth serve $(ARGS)
 
-test: $(READY) ## all tests (about five minutes on two cores)
+test: $(READY) ## all tests (under six minutes on two cores)
 	@$(BIN)/pytest $(ARGS)
 
 check: $(READY) ## format, lint, strict types, import layers, docs fresh
