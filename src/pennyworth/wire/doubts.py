@@ -1,13 +1,28 @@
-"""Bytes that a caller may be given but that are not kept: they could not be given again in every form."""
+"""What speaks against a reply, whatever its dialect: bytes that are no events, and bytes that could not be given again in
+every form, so that a caller may be given them but they are not kept."""
 
 from __future__ import annotations
 
 import re
 
+from pennyworth.wire import sse
+
 _LONE_CR = re.compile(rb"\r(?!\n)")
 
 LOOSE = "the reply holds NaN, Infinity or half a character, which strict JSON does not"
 """The same of what only ``loose`` could read."""
+
+
+def of_rest(rest: bytes) -> str:
+    """What speaks against a reply whose body ended in these bytes, without a blank line; "" where nothing does."""
+    if data := sse.data_of(rest):
+        return "" if data.startswith(b"[DONE]") else "the last event is not whole"
+    return "" if sse.is_plain(rest) else "trailing bytes that are no event"
+
+
+def of_silent(event: bytes) -> str:
+    """An event without data says nothing, but an error that a server wrote between the events does."""
+    return "bytes that are no event" if event.lstrip()[:1] in (b"{", b"<") else ""
 
 
 def of_bytes(raw: bytes, streamed: bool) -> str:

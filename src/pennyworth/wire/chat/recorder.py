@@ -112,7 +112,7 @@ class ChatRecorder:
                 pass
         kind, data = sse.read(event)
         if not data:
-            self._pass_over(event)
+            self._blame(doubts.of_silent(event))
         elif self.done:
             self._blame("data after [DONE]")
         elif data.startswith(b"[DONE]"):
@@ -132,11 +132,7 @@ class ChatRecorder:
         An event without a blank line is none (WHATWG HTML §9.2.6), and the official SDKs do not show it to anybody, so
         what it says does not count, except for the tokens. Not even an error: nobody has been told of it.
         """
-        data = sse.data_of(rest)
-        if data and not data.startswith(b"[DONE]"):
-            self._blame("the last event is not whole")
-        elif not data and not sse.is_plain(rest):
-            self._blame("trailing bytes that are no event")
+        self._blame(doubts.of_rest(rest))
         told = self._error
         self.feed(rest)
         self._error = told
@@ -198,11 +194,6 @@ class ChatRecorder:
             unknown = [reason for reason in self._finishes.values() if _ending_of(reason) == "error"]
             return f"it ended for a reason we do not know: {unknown[0][:40]!r}" if unknown else ""
         return doubts.LOOSE if self._loose else doubts.of_bytes(raw, streamed)
-
-    def _pass_over(self, event: bytes) -> None:
-        """An event without data says nothing, but an error that a server wrote between the events does."""
-        if event.lstrip()[:1] in (b"{", b"<"):
-            self._blame("bytes that are no event")
 
     def _read(self, data: bytes) -> None:
         try:

@@ -7,13 +7,15 @@ import msgspec
 from pennyworth.money import Usage
 
 
-class _InputDetails(msgspec.Struct, gc=False):
+class InputDetails(msgspec.Struct, gc=False):
+    """Parts of the input, by the names that OpenAI gives them in each of its dialects."""
+
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
     audio_tokens: int | None = None
 
 
-class _OutputDetails(msgspec.Struct, gc=False):
+class OutputDetails(msgspec.Struct, gc=False):
     reasoning_tokens: int | None = None
     audio_tokens: int | None = None
 
@@ -22,8 +24,8 @@ class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: int
     completion_tokens: int | None = None
     total_tokens: int | None = None
-    prompt_tokens_details: _InputDetails | None = None
-    completion_tokens_details: _OutputDetails | None = None
+    prompt_tokens_details: InputDetails | None = None
+    completion_tokens_details: OutputDetails | None = None
     prompt_cache_hit_tokens: int | None = None  # DeepSeek
     cached_tokens: int | None = None  # Moonshot, Together
 
@@ -44,8 +46,8 @@ _USAGE = msgspec.json.Decoder(_Usage).decode
 _REACH = msgspec.json.Decoder(_Reach).decode
 _ABSURD = 10**10
 """So many tokens are a mistake; they must not reach the books, whose rows are 64 bits wide."""
-_NONE = _InputDetails()
-_NOTHING = _OutputDetails()
+_NONE = InputDetails()
+_NOTHING = OutputDetails()
 _NO_TOOLS = _ServerTools()
 
 

@@ -106,8 +106,7 @@ class MessagesRecorder:
     def feed(self, event: bytes) -> None:
         kind, data = sse.read(event)
         if not data:
-            if event.lstrip()[:1] in (b"{", b"<"):  # an error that a server wrote between the events
-                self._blame("bytes that are no event")
+            self._blame(doubts.of_silent(event))
         elif data.startswith(b"[DONE]"):
             pass  # some hosts that serve both dialects send OpenAI's end as well
         elif self.done:

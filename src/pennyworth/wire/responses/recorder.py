@@ -116,11 +116,7 @@ class ResponsesRecorder:
         if rest.endswith((b"\r\r", b"\n\r")):
             self._feed(rest)
             return
-        data = sse.data_of(rest)
-        if data and not data.startswith(b"[DONE]"):
-            self._blame("the last event is not whole")
-        elif not data and not sse.is_plain(rest):
-            self._blame("trailing bytes that are no event")
+        self._blame(doubts.of_rest(rest))
         told = self._error
         self._feed(rest)
         self._error = told
@@ -200,7 +196,7 @@ class ResponsesRecorder:
     def _feed(self, event: bytes) -> None:
         kind, data = sse.read(event)
         if not data:
-            self._pass_over(event)
+            self._blame(doubts.of_silent(event))
         elif data.startswith(b"[DONE]"):
             pass
         elif self.done:
@@ -210,11 +206,6 @@ class ResponsesRecorder:
             if kind == b"error":
                 self._err()
                 self.done = True
-
-    def _pass_over(self, event: bytes) -> None:
-        """An event without data says nothing, but an error that a server wrote between the events does."""
-        if event.lstrip()[:1] in (b"{", b"<"):
-            self._blame("bytes that are no event")
 
     def _read(self, data: bytes) -> None:
         try:

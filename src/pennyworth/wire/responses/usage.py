@@ -5,30 +5,19 @@ from __future__ import annotations
 import msgspec
 
 from pennyworth.money import Usage
-from pennyworth.wire.chat.usage import plausible
-
-
-class _InputDetails(msgspec.Struct, gc=False):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    audio_tokens: int | None = None
-
-
-class _OutputDetails(msgspec.Struct, gc=False):
-    reasoning_tokens: int | None = None
-    audio_tokens: int | None = None
+from pennyworth.wire.chat.usage import InputDetails, OutputDetails, plausible
 
 
 class _Usage(msgspec.Struct, gc=False):
     input_tokens: int
     output_tokens: int | None = None
-    input_tokens_details: _InputDetails | None = None
-    output_tokens_details: _OutputDetails | None = None
+    input_tokens_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
 
 
 _USAGE = msgspec.json.Decoder(_Usage).decode
-_NONE = _InputDetails()
-_NOTHING = _OutputDetails()
+_NONE = InputDetails()
+_NOTHING = OutputDetails()
 
 
 def read_usage(raw: bytes) -> Usage | None:
